@@ -1,0 +1,79 @@
+package kernel
+
+import (
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+// callOthers asks every other online CPU that want names to run the call that was laid down in the
+// caller's machine.CPU. waitForCalls must follow.
+func callOthers(c *step.Ctx, kind machine.CallKind, want func(machine.CPUID) bool) {
+	c.C.Call = kind
+	for i := range c.S.CPUs {
+		cpu := machine.CPUID(i)
+		if cpu == c.CPU || !c.S.CPUs[i].Online || !want(cpu) {
+			continue
+		}
+		c.S.Calls(cpu).Set(c.CPU)
+		c.Stats.IPIs++
+	}
+}
+
+// CallOthers is callOthers for ports: see smp_call_function_many_cond, kernel/smp.c.
+func CallOthers(c *step.Ctx, kind machine.CallKind, want func(machine.CPUID) bool) {
+	callOthers(c, kind, want)
+}
+
+func waitForCalls() step.Node {
+	return step.Wait("csd_lock_wait", "the call is over when every CPU that was asked has run it",
+		func(c *step.Ctx) bool { return !c.S.Called(c.CPU) },
+		func(c *step.Ctx) { c.C.Call = machine.NoCall })
+}
+
+// WaitForCalls ends a cross-CPU call: the CPU waits until all that it asked have run it.
+func WaitForCalls() step.Node { return waitForCalls() }
+
+func callIs(kind machine.CallKind) func(*step.Ctx) bool {
+	return func(c *step.Ctx) bool { return machine.CallKind(c.F.N) == kind }
+}
+
+var crossCallPaths = []*step.Path{
+	{
+		Name: "flush_smp_call_function_queue", Handler: true,
+		Source: "kernel/smp.c:flush_smp_call_function_queue (6.12; generic_smp_call_function_interrupt in 2.6.32)",
+		Doc:    "The interrupt by which another CPU has a function run here. It runs on the stack of whoever is current, with interrupts off.",
+		Body: step.Seq{
+			step.Do("local_irq_disable", "an interrupt is taken: no other one until it returns", func(c *step.Ctx) { c.C.IRQOff = true }),
+			step.While("another CPU's call waits", func(c *step.Ctx) bool { return !c.S.Calls(c.CPU).Empty() }, step.Seq{
+				step.Do("llist_del_all", "the next call to run", func(c *step.Ctx) {
+					c.F.CPU = c.S.Calls(c.CPU).Next(0)
+					from := &c.S.CPUs[c.F.CPU]
+					c.F.N, c.F.MM = int32(from.Call), from.CallMM
+				}),
+				step.If("flush_tlb_func", callIs(machine.CallFlushTLB), step.Then(step.Call("flush_tlb_func")), nil),
+				step.If("do_shoot_lazy_tlb", callIs(machine.CallShootLazies), step.Then(step.Call("do_shoot_lazy_tlb")), nil),
+				step.If("ipi_mb", callIs(machine.CallMembarrier), step.Then(
+					step.Do("ipi_mb", "the barrier that membarrier asked for", (*step.Ctx).Barrier)), nil),
+				step.If("ipi_sync_core", callIs(machine.CallSyncCore), step.Then(
+					step.Do("ipi_sync_core", "the core drops what it fetched ahead", func(c *step.Ctx) {
+						c.Barrier()
+						c.C.SyncCore = true
+					})), nil),
+				step.If("ipi_sync_rq_state", callIs(machine.CallMembarrierRq), step.Then(
+					step.Do("ipi_sync_rq_state", "the run queue learns what its current mm registered", func(c *step.Ctx) {
+						if c.Task().MM == c.F.MM {
+							c.C.MembarrierState = c.MM(c.F.MM).MembarrierState
+						}
+						c.Barrier()
+					})), nil),
+				step.Do("csd_unlock", "who asked may go on", func(c *step.Ctx) { c.S.Calls(c.CPU).Clear(c.F.CPU) }),
+			}),
+			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }),
+		},
+	},
+	{
+		Name: "do_shoot_lazy_tlb", Until: machine.V6_12,
+		Source: "none: CONFIG_MMU_LAZY_TLB_SHOOTDOWN came with 6.4",
+		Doc:    "Never sent in this release.",
+	},
+}

@@ -1,0 +1,117 @@
+package kernel
+
+import (
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+// Machine is a booted machine with its program: what scenarios, replay and the stepper drive.
+type Machine struct {
+	*step.Exec
+
+	exitToUser, schedule, wakeUp, callQueue, wakeQueue uint32
+}
+
+func newMachine(p *step.Program, s *machine.State) *Machine {
+	return &Machine{
+		Exec:       step.NewExec(p, s),
+		exitToUser: p.Entry("exit_to_user_mode"),
+		schedule:   p.Entry("schedule"),
+		wakeUp:     p.Entry("try_to_wake_up"),
+		callQueue:  p.Entry("flush_smp_call_function_queue"),
+		wakeQueue:  p.Entry("sched_ttwu_pending"),
+	}
+}
+
+// With returns a machine that runs the same program on another state of the same shape.
+func (m *Machine) With(s *machine.State) *Machine { return newMachine(m.Prog, s) }
+
+// Enter has the task that runs on cpu enter the named path, and runs the machine until it settles.
+func (m *Machine) Enter(cpu machine.CPUID, path string, args machine.Frame) error {
+	m.Push(cpu, m.Prog.Entry(path), args)
+	return m.Settle(cpu)
+}
+
+// Push has the task that runs on cpu enter the path at entry. Nothing runs yet.
+func (m *Machine) Push(cpu machine.CPUID, entry uint32, args machine.Frame) {
+	stack := m.S.CPUs[cpu].Stack
+	if m.S.Tasks[stack].Depth == 0 {
+		m.S.Push(stack).PC = m.exitToUser
+	}
+	m.BeginAt(cpu, entry, args)
+}
+
+// Switch has cpu switch to next, which must be queued on it, or to its idle task. It begins as a
+// preemption: prev stays runnable unless its state says that it sleeps and asleep is set.
+func (m *Machine) Switch(cpu machine.CPUID, next machine.TaskID, asleep bool) error {
+	n := int32(preempted)
+	if asleep {
+		n = 0
+	}
+	m.S.CPUs[cpu].Pick = next
+	m.Push(cpu, m.schedule, machine.Frame{N: n})
+	return m.Settle(cpu)
+}
+
+// Wake wakes task on the run queue of target, from an interrupt on by.
+func (m *Machine) Wake(by machine.CPUID, task machine.TaskID, target machine.CPUID) error {
+	m.Push(by, m.wakeUp, machine.Frame{Next: task, CPU: target})
+	return m.Settle(by)
+}
+
+// Interrupt delivers what waits for cpu, if it takes interrupts now, and reports whether it did.
+func (m *Machine) Interrupt(cpu machine.CPUID) bool {
+	c := &m.S.CPUs[cpu]
+	if c.IRQOff || !c.Online {
+		return false
+	}
+	if !m.S.Calls(cpu).Empty() {
+		m.BeginAt(cpu, m.callQueue, machine.Frame{})
+		return true
+	}
+	if m.S.Wakers().Has(cpu) {
+		m.BeginAt(cpu, m.wakeQueue, machine.Frame{})
+		return true
+	}
+	return false
+}
+
+// Settle runs cpu to the end of what it has begun; whenever it has to wait for others, or has work
+// left for them, they run too. It fails where nobody can go on.
+func (m *Machine) Settle(cpu machine.CPUID) error {
+	if m.Run(cpu) && m.quiet() {
+		return nil
+	}
+	for {
+		moved := false
+		for i := range m.S.CPUs {
+			other := machine.CPUID(i)
+			if m.Interrupt(other) {
+				moved = true
+			}
+			if m.Outcomes(other) > 0 {
+				m.Run(other)
+				moved = true
+			}
+		}
+		if moved {
+			continue
+		}
+		return m.stuck()
+	}
+}
+
+// quiet reports whether no CPU has anything left to do for another.
+func (m *Machine) quiet() bool {
+	return m.S.NoCalls() && m.S.Wakers().Empty()
+}
+
+func (m *Machine) stuck() error {
+	for i := range m.S.CPUs {
+		cpu := machine.CPUID(i)
+		if in := m.Next(cpu); in != nil {
+			return &step.StuckError{CPU: cpu, Path: in.Path.Name, Step: in.Label}
+		}
+	}
+	return nil
+}

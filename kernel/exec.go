@@ -1,0 +1,114 @@
+package kernel
+
+import (
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+// In these paths MM is the new address space (bprm->mm), OldMM the active_mm that was read, and
+// State says whether there was an own one to give up.
+
+const hadMM = 1
+
+func readActive(c *step.Ctx) {
+	t := c.Task()
+	c.F.OldMM, c.F.State = t.ActiveMM, 0
+	if t.MM != machine.NoMM {
+		c.F.State = hadMM
+	}
+}
+
+func readActiveStep() step.Node {
+	return step.Do("active_mm = tsk->active_mm", "what is loaded now: one's own, or a loan to give back", readActive)
+}
+
+func setActiveStep() step.Node {
+	return step.Do("tsk->active_mm = mm", "the new address space is the active one", func(c *step.Ctx) { c.Task().ActiveMM = c.F.MM })
+}
+
+func setMMStep() step.Node {
+	return step.Do("tsk->mm = mm", "the task has the new address space as its own", func(c *step.Ctx) { c.Task().MM = c.F.MM })
+}
+
+func membarrierExec() step.Node {
+	return step.Do("membarrier_exec_mmap", "registrations end with the old program; a barrier before mm changes", func(c *step.Ctx) {
+		c.Barrier()
+		c.MM(c.F.MM).MembarrierState = 0
+		c.C.MembarrierState = 0
+	})
+}
+
+func activateMM() step.Node {
+	return step.Call("activate_mm").With(func(f, callee *machine.Frame) { callee.Next = machine.NoTask })
+}
+
+// leaveOld gives up what the task had: its own address space, or the loan of a kernel task that execs.
+func leaveOld(drop string) step.Node {
+	loan := step.Seq{}
+	if drop != "" {
+		loan = step.Then(step.Call(drop).With(mmFromOld))
+	}
+	return step.If("it had an address space of its own", func(c *step.Ctx) bool { return c.F.State == hadMM },
+		step.Then(step.Call("mmput").With(func(f, callee *machine.Frame) { callee.MM, callee.N = f.OldMM, putByTask })),
+		loan)
+}
+
+func execOld(membarrier step.Seq) step.Seq {
+	s := step.Seq{step.Call("mm_init"), step.Call("mm_release")}
+	s = append(s, membarrier...)
+	return append(s, readActiveStep(), setMMStep(), setActiveStep(), activateMM(), leaveOld("mmdrop"))
+}
+
+func execNew(drop string, irqOffActivate bool) step.Seq {
+	s := step.Seq{
+		step.Call("mm_init"), step.Call("mm_release"), membarrierExec(),
+		irqDisable("between reading active_mm and replacing it nobody may take the loan away"),
+		readActiveStep(), setActiveStep(), setMMStep(),
+	}
+	on := irqEnable("the task stands on its own address space")
+	if irqOffActivate {
+		return append(s, activateMM(), on, leaveOld(drop))
+	}
+	return append(s, on, activateMM(), leaveOld(drop))
+}
+
+func onX86(c *machine.Config) bool { return c.Arch == machine.X86 }
+
+var execPaths = []*step.Path{
+	{
+		Name: "exec_mmap", Until: machine.V5_0,
+		Source: "fs/exec.c:exec_mmap (2.6.32, 4.4)",
+		Doc:    "The running task changes to a new address space. A kernel task gives back its loan here, not in the scheduler.",
+		Body:   execOld(nil),
+	},
+	{
+		Name: "exec_mmap", Since: machine.V5_0, Until: machine.V6_1,
+		Source: "fs/exec.c:exec_mmap (4.20; membarrier_execve there, membarrier_exec_mmap since 5.4)",
+		Doc:    "The running task changes to a new address space. A kernel task gives back its loan here, not in the scheduler.",
+		Body:   execOld(step.Seq{membarrierExec()}),
+	},
+	{
+		Name: "exec_mmap", Since: machine.V6_1, Until: machine.V6_12,
+		Source: "fs/exec.c:exec_mmap (6.1)",
+		Doc:    "The running task changes to a new address space. Interrupts are off while active_mm changes (since 5.10).",
+		Body:   execNew("mmdrop", false),
+	},
+	{
+		Name: "exec_mmap", Since: machine.V6_12, Until: machine.V7_3,
+		Source: "fs/exec.c:exec_mmap (6.12)",
+		Doc:    "The running task changes to a new address space. Interrupts are off while active_mm changes.",
+		Body:   execNew("mmdrop_lazy_tlb", false),
+	},
+	{
+		Name: "exec_mmap", Since: machine.V7_3, Only: not(onX86),
+		Source: "fs/exec.c:exec_mmap (7.3)",
+		Doc:    "The running task changes to a new address space. Interrupts are off while active_mm changes. Departs: the old one is put here rather than a little later, from bprm->old_mm.",
+		Body:   execNew("mmdrop_lazy_tlb", false),
+	},
+	{
+		Name: "exec_mmap", Since: machine.V7_3, Only: onX86,
+		Source: "fs/exec.c:exec_mmap (7.3, with ARCH_WANT_IRQS_OFF_ACTIVATE_MM)",
+		Doc:    "The running task changes to a new address space. Interrupts are off until it is loaded. Departs: the old one is put here rather than a little later, from bprm->old_mm.",
+		Body:   execNew("mmdrop_lazy_tlb", true),
+	},
+}

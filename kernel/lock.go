@@ -1,0 +1,45 @@
+package kernel
+
+import (
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+// The run-queue lock is taken by prev and released by next (prepare_lock_switch and
+// finish_lock_switch), hence its owner is a CPU here, not a task.
+
+func lockFree(c *step.Ctx) bool { return c.C.LockedBy == machine.NoCPU }
+
+func lockRq(c *step.Ctx) {
+	c.C.LockedBy = c.CPU
+	c.C.Preempt++
+}
+
+func unlockRq(c *step.Ctx) {
+	if c.C.LockedBy != c.CPU {
+		c.Broken("I20", "a run-queue lock was released by a CPU that does not hold it")
+	}
+	c.C.LockedBy = machine.NoCPU
+	c.C.Preempt--
+}
+
+// lockRqOf takes the lock of the run queue that Frame.CPU names.
+func lockRqOf(label, why string) step.Node {
+	return step.Wait(label, why,
+		func(c *step.Ctx) bool { return c.S.CPUs[c.F.CPU].LockedBy == machine.NoCPU },
+		func(c *step.Ctx) { c.S.CPUs[c.F.CPU].LockedBy = c.CPU })
+}
+
+func unlockRqOf(c *step.Ctx) { c.S.CPUs[c.F.CPU].LockedBy = machine.NoCPU }
+
+func irqDisable(why string) step.Node {
+	return step.Do("local_irq_disable", why, func(c *step.Ctx) { c.C.IRQOff = true })
+}
+
+func irqEnable(why string) step.Node {
+	return step.Do("local_irq_enable", why, func(c *step.Ctx) { c.C.IRQOff = false })
+}
+
+func preemptEnable() step.Node {
+	return step.Do("preempt_enable", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- })
+}

@@ -1,0 +1,33 @@
+package kernel
+
+import (
+	"slices"
+
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+// Paths lists every path of this package, for all releases.
+func Paths() []*step.Path {
+	return slices.Concat(schedulePaths, contextSwitchPaths, finishPaths, wakeupPaths, forkPaths, execPaths, exitPaths,
+		refPaths, kthreadPaths, unmapPaths, hotplugPaths, membarrierPaths, crossCallPaths, userModePaths)
+}
+
+// override puts paths in the place of their namesakes.
+func override(all, by []*step.Path) []*step.Path {
+	keep := slices.DeleteFunc(slices.Clone(all), func(p *step.Path) bool {
+		return slices.ContainsFunc(by, func(o *step.Path) bool { return o.Name == p.Name })
+	})
+	return append(keep, by...)
+}
+
+// Link makes the program of a machine: the paths of its release and port, with variations (seeded or
+// historical bugs, or what somebody tries out) in the place of their namesakes.
+func Link(c *machine.Config, port Port, variations ...*step.Path) (*step.Program, error) {
+	all := slices.Concat(Paths(), port.Paths())
+	all = slices.DeleteFunc(all, func(p *step.Path) bool { return !p.Holds(c) })
+	if c.Lazy == machine.LazyOff {
+		all = override(all, lazyOffPaths(c))
+	}
+	return step.Link(c, override(all, variations))
+}

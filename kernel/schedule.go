@@ -1,0 +1,180 @@
+package kernel
+
+import (
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+// preempted in Frame.State of __schedule says that the task did not ask to sleep (SM_PREEMPT).
+const preempted = 1
+
+func current(c *step.Ctx) { c.F.Prev = c.C.Curr }
+
+func pickChoices(c *step.Ctx) int {
+	if c.C.Pick != machine.NoTask {
+		return 1
+	}
+	n := 0
+	for i := range c.S.Tasks {
+		if runnableHere(c, machine.TaskID(i)) {
+			n++
+		}
+	}
+	return max(n, 1)
+}
+
+// runnableHere tells whether the scheduling class may choose t: the idle task only when nothing else is queued.
+func runnableHere(c *step.Ctx, t machine.TaskID) bool {
+	task := c.T(t)
+	return task.OnRQ == machine.OnRQQueued && task.CPU == c.CPU && task.Kind != machine.IdleTask
+}
+
+func pick(c *step.Ctx) {
+	f := c.F
+	f.Next = c.C.Idle
+	if c.C.Pick != machine.NoTask {
+		f.Next, c.C.Pick = c.C.Pick, machine.NoTask
+	} else {
+		n := c.Choice
+		for i := range c.S.Tasks {
+			if !runnableHere(c, machine.TaskID(i)) {
+				continue
+			}
+			if n == 0 {
+				f.Next = machine.TaskID(i)
+				break
+			}
+			n--
+		}
+	}
+	c.C.NeedResched = false
+}
+
+// wantsToSleep: only a task that called schedule itself, with a state other than running, is taken off the queue.
+func wantsToSleep(c *step.Ctx) bool {
+	return c.F.N&preempted == 0 && machine.TaskState(c.F.State) != machine.TaskRunning
+}
+
+func scheduleBody(lock step.Seq, tracepointHere bool) step.Seq {
+	s := step.Seq{
+		step.Do("rq->curr", "who runs here is who leaves", current),
+		irqDisable("from here to the end of the switch no interrupt may look at half of it"),
+	}
+	s = append(s, lock...)
+	s = append(s,
+		step.Do("prev_state", "read once: a waker may change it from now on", func(c *step.Ctx) {
+			c.F.State = uint32(c.T(c.F.Prev).State)
+		}),
+		step.If("prev asked to sleep", wantsToSleep, step.Then(
+			step.Do("deactivate_task", "off the run queue, unless a signal cancels the sleep", func(c *step.Ctx) {
+				p := c.T(c.F.Prev)
+				if p.SignalPending && p.State == machine.TaskInterruptible {
+					p.State = machine.TaskRunning
+					return
+				}
+				p.OnRQ = 0
+			})), nil),
+		step.Choose("pick_next_task", "the scheduling class decides who runs next", pickChoices, pick),
+	)
+	really := step.Seq{
+		step.Do("RCU_INIT_POINTER(rq->curr, next)", "for everybody else next runs here now", func(c *step.Ctx) {
+			if !c.C.BarrierSinceUser {
+				c.Broken("I21", "no full barrier between the last user access and the store to rq->curr")
+			}
+			c.C.Curr = c.F.Next
+			c.C.BarrierSinceCurr = false
+		}),
+	}
+	if tracepointHere {
+		really = append(really, traceSwitch())
+	}
+	really = append(really, step.Call("context_switch"))
+	return append(s,
+		step.If("prev != next", func(c *step.Ctx) bool { return c.F.Prev != c.F.Next },
+			really,
+			step.Else(step.Do("raw_spin_rq_unlock_irq", "nobody else to run: no switch, nothing changes", func(c *step.Ctx) {
+				unlockRq(c)
+				c.C.IRQOff = false
+			}))),
+	)
+}
+
+func traceSwitch() step.Node {
+	return step.Do("trace_sched_switch", "what tracers see: before any address space changed hands", countSwitch)
+}
+
+// countSwitch files the switch under one of six kinds by what prev stands on and where next belongs.
+func countSwitch(c *step.Ctx) {
+	prev, next, n := c.T(c.F.Prev), c.T(c.F.Next), c.Stats
+	n.Switches++
+	same := next.MM == prev.ActiveMM
+	switch {
+	case next.MM == machine.NoMM && prev.MM != machine.NoMM:
+		n.UserToKernel++
+	case next.MM == machine.NoMM:
+		n.KernelToKernel++
+	case prev.MM != machine.NoMM && same:
+		n.UserToSameMM++
+	case prev.MM != machine.NoMM:
+		n.UserToOtherMM++
+	case same:
+		n.KernelToSameMM++
+	default:
+		n.KernelToOtherMM++
+	}
+}
+
+func rqLock() step.Node {
+	return step.Wait("raw_spin_rq_lock", "held across the whole switch: taken by prev, released by next", lockFree, lockRq)
+}
+
+var schedulePaths = []*step.Path{
+	{
+		Name:   "schedule",
+		Source: "kernel/sched/core.c:schedule (2.6.32 to 7.3)",
+		Doc:    "Gives up the CPU. Departs: work that is submitted before sleeping (block plugs, workqueues) is left out.",
+		Body: step.Seq{
+			step.Do("preempt_disable", "the switch itself cannot be preempted", func(c *step.Ctx) { c.C.Preempt++ }),
+			step.Call("__schedule"),
+			step.Do("sched_preempt_enable_no_resched", "this task is back, perhaps on another CPU", func(c *step.Ctx) { c.C.Preempt-- }),
+			step.While("need_resched()", func(c *step.Ctx) bool { return c.C.NeedResched }, step.Seq{
+				step.Do("preempt_disable", "somebody with a better claim came meanwhile", func(c *step.Ctx) { c.C.Preempt++ }),
+				step.Call("__schedule"),
+				step.Do("sched_preempt_enable_no_resched", "this task is back, perhaps on another CPU", func(c *step.Ctx) { c.C.Preempt-- }),
+			}),
+		},
+	},
+	{
+		Name: "__schedule", Until: machine.V4_4,
+		Source: "kernel/sched.c:schedule (2.6.32)",
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: the big kernel lock and load balancing are left out.",
+		Body:   scheduleBody(step.Seq{rqLock(), step.Do("smp_mb", "the lock's atomic instruction orders user accesses on the machines that need it", (*step.Ctx).Barrier)}, false),
+	},
+	{
+		Name: "__schedule", Since: machine.V4_4, Until: machine.V5_0,
+		Source: "kernel/sched/core.c:__schedule (4.4)",
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches.",
+		Body:   scheduleBody(step.Seq{step.Do("smp_mb__before_spinlock", "user accesses and the sleeper's state are visible before the queue changes", (*step.Ctx).Barrier), rqLock()}, true),
+	},
+	{
+		Name: "__schedule", Since: machine.V5_0,
+		Source: "kernel/sched/core.c:__schedule (5.0 to 7.3)",
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: core scheduling and proxy execution are left out.",
+		Body:   scheduleBody(step.Seq{rqLock(), step.Do("smp_mb__after_spinlock", "the full barrier before rq->curr changes, which membarrier relies on", (*step.Ctx).Barrier)}, true),
+	},
+	{
+		Name:   "schedule_tail",
+		Source: "kernel/sched/core.c:schedule_tail (2.6.32 to 7.3)",
+		Doc:    "The first thing a new task does: finish the switch that brought it here.",
+		Body: step.Seq{
+			step.Call("finish_task_switch"),
+			preemptEnable(),
+		},
+	},
+	{
+		Name:   "ret_from_fork",
+		Source: "arch/arm64/kernel/entry.S, arch/x86/entry/entry_64.S: ret_from_fork",
+		Doc:    "Where a new task's saved context begins. Prev comes in the register that switch_to returns.",
+		Body:   step.Seq{step.Call("schedule_tail")},
+	},
+}

@@ -1,0 +1,33 @@
+package kernel
+
+import (
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+var userModePaths = []*step.Path{
+	{
+		Name:   "exit_to_user_mode",
+		Source: "kernel/entry/common.c:exit_to_user_mode (6.1 to 7.3; ret_to_user and entry code before)",
+		Doc:    "The bottom of every kernel stack: back to user mode, or for a kernel task to its own function.",
+		Body: step.Seq{
+			step.If("a user task", func(c *step.Ctx) bool {
+				t := c.Task()
+				return t.Kind == machine.UserTask && t.MM != machine.NoMM
+			}, step.Then(
+				step.Call("arch_exit_to_user_mode"),
+				step.Call("user_access"),
+			), nil),
+		},
+	},
+}
+
+// UserRuns is the generic part of a port's user_access: what user mode may rely on.
+func UserRuns(c *step.Ctx) {
+	t := c.Task()
+	if !c.C.BarrierSinceCurr && c.S.MMs[t.MM].MembarrierState != 0 {
+		c.Broken("I21", "user mode was reached with no full barrier since rq->curr was stored")
+	}
+	c.C.BarrierSinceUser = false
+	c.C.SyncCore = false
+}

@@ -1,0 +1,227 @@
+package kernel
+
+import (
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+// In these paths Next is the task to wake and CPU the run queue that it shall go to.
+
+const sleeping = machine.TaskInterruptible | machine.TaskUninterruptible
+
+func lockPi() step.Node {
+	return step.Wait("raw_spin_lock_irqsave(&p->pi_lock)", "one waker at a time",
+		func(c *step.Ctx) bool { return c.T(c.F.Next).PiLockedBy == machine.NoCPU },
+		func(c *step.Ctx) {
+			c.T(c.F.Next).PiLockedBy = c.CPU
+			c.F.N = 0
+			if !c.C.IRQOff {
+				c.C.IRQOff, c.F.N = true, 1 // to be restored
+			}
+			c.Barrier()
+		})
+}
+
+func unlockPi() step.Node {
+	return step.Do("raw_spin_unlock_irqrestore(&p->pi_lock)", "the next waker may look", func(c *step.Ctx) {
+		c.T(c.F.Next).PiLockedBy = machine.NoCPU
+		if c.F.N == 1 {
+			c.C.IRQOff = false
+		}
+	})
+}
+
+func matchState(c *step.Ctx) {
+	c.F.Val = truth(c.T(c.F.Next).State&sleeping != 0)
+}
+
+func matches(c *step.Ctx) bool    { return c.F.Val == 1 }
+func onRq(c *step.Ctx) bool       { return c.F.Val2 == 1 }
+func stillOnCPU(c *step.Ctx) bool { return c.F.Val2 == 1 }
+
+func setWaking(c *step.Ctx) {
+	p := c.T(c.F.Next)
+	if p.State == machine.TaskDead {
+		c.Broken("I19", "a dead task was woken")
+	}
+	p.State = machine.TaskWaking
+}
+
+func activate(c *step.Ctx) {
+	p := c.T(c.F.Next)
+	p.CPU = c.F.CPU
+	p.OnRQ = machine.OnRQQueued
+	p.State = machine.TaskRunning
+	c.Stats.Wakeups++
+}
+
+// wakeInPlace: the sleeper has not left the queue yet, so it is enough to set it running.
+func wakeInPlace() step.Seq {
+	return step.Seq{
+		step.Do("task_cpu(p)", "the queue that it is still on", func(c *step.Ctx) { c.F.CPU = c.T(c.F.Next).CPU }),
+		lockRqOf("__task_rq_lock", "its queue cannot change under the lock"),
+		step.Do("ttwu_do_wakeup", "still queued: it never left, so it only has to stop wanting to sleep", func(c *step.Ctx) {
+			p := c.T(c.F.Next)
+			c.F.Val2 = truth(p.OnRQ != 0)
+			if p.OnRQ != 0 {
+				p.State = machine.TaskRunning
+				c.Stats.Wakeups++
+			}
+			unlockRqOf(c)
+		}),
+	}
+}
+
+func enqueueOn() step.Seq {
+	return step.Seq{
+		step.Do("set_task_cpu", "it shall run there", func(c *step.Ctx) { c.T(c.F.Next).CPU = c.F.CPU }),
+		lockRqOf("rq_lock", "the queue that it goes to"),
+		step.Do("ttwu_do_activate", "on the queue, and runnable", func(c *step.Ctx) {
+			activate(c)
+			unlockRqOf(c)
+		}),
+	}
+}
+
+func wakeBody(whileOnCPU step.Seq) step.Seq {
+	slow := append(step.Seq{step.Do("TASK_WAKING", "nobody else may wake it now", setWaking)}, whileOnCPU...)
+	return step.Seq{
+		lockPi(),
+		step.Do("ttwu_state_match", "only a sleeper is woken", matchState),
+		step.If("it sleeps", matches, step.Then(
+			step.Do("p->on_rq", "read after the state: pairs with the release of the lock in __schedule", func(c *step.Ctx) {
+				c.F.Val2 = truth(c.T(c.F.Next).OnRQ != 0)
+			}),
+			step.If("it is still queued", onRq, wakeInPlace(), nil),
+			step.If("it has left the queue", not1(onRq), slow, nil),
+		), nil),
+		unlockPi(),
+	}
+}
+
+func loadOnCPU() step.Node {
+	return step.Do("smp_load_acquire(&p->on_cpu)", "is it still being switched away from", func(c *step.Ctx) {
+		c.F.Val2 = truth(c.T(c.F.Next).OnCPU)
+	})
+}
+
+func waitOnCPU(label string) step.Node {
+	return step.Wait(label, "until the switch away from it is finished its stack is in use",
+		func(c *step.Ctx) bool { return !c.T(c.F.Next).OnCPU }, func(*step.Ctx) {})
+}
+
+var wakeupPaths = []*step.Path{
+	{
+		Name: "try_to_wake_up", Until: machine.V4_4,
+		Source: "kernel/sched.c:try_to_wake_up (2.6.32)",
+		Doc:    "Makes a sleeper runnable. The sleeper's run-queue lock is held across a whole switch, so whoever has it knows that the switch is over.",
+		Body: step.Seq{
+			step.Do("task_cpu(p)", "whose lock decides", func(c *step.Ctx) { c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU }),
+			lockRqOf("task_rq_lock", "held across every switch: no switch of it is under way now"),
+			step.Do("p->state", "only a sleeper is woken", func(c *step.Ctx) {
+				p := c.T(c.F.Next)
+				c.F.Val2 = truth(p.State&sleeping != 0 && p.OnRQ == 0)
+				if p.State&sleeping != 0 && p.OnRQ != 0 {
+					p.State = machine.TaskRunning
+				}
+				if c.F.Val2 == 1 {
+					p.State = machine.TaskWaking
+				}
+				unlockRqOf(c)
+				c.F.CPU = machine.CPUID(c.F.Val)
+			}),
+			step.If("it sleeps", onRq, enqueueOn(), nil),
+		},
+	},
+	{
+		Name: "try_to_wake_up", Since: machine.V4_4, Until: machine.V5_0,
+		Source: "kernel/sched/core.c:try_to_wake_up (4.4)",
+		Doc:    "Makes a sleeper runnable, on this CPU or another. Waits while it is still being switched away from.",
+		Body:   wakeBody(append(step.Seq{waitOnCPU("while (p->on_cpu) cpu_relax()")}, enqueueOn()...)),
+	},
+	{
+		Name: "try_to_wake_up", Since: machine.V5_0, Until: machine.V6_1,
+		Source: "kernel/sched/core.c:try_to_wake_up (4.20)",
+		Doc:    "Makes a sleeper runnable, on this CPU or another. Waits while it is still being switched away from.",
+		Body:   wakeBody(append(step.Seq{waitOnCPU("smp_cond_load_acquire(&p->on_cpu, !VAL)")}, enqueueOn()...)),
+	},
+	{
+		Name: "try_to_wake_up", Since: machine.V6_1,
+		Source: "kernel/sched/core.c:try_to_wake_up (6.1 to 7.3)",
+		Doc:    "Makes a sleeper runnable, on this CPU or another. One that is still being switched away from is left to the CPU that does it.",
+		Body: wakeBody(step.Seq{
+			loadOnCPU(),
+			step.If("still on a CPU", stillOnCPU, step.Then(
+				step.Do("ttwu_queue_wakelist", "that CPU enqueues it itself, after the switch: its interrupts are off until then", func(c *step.Ctx) {
+					p := c.T(c.F.Next)
+					p.WakeCPU = p.CPU
+					c.S.Wakers().Set(p.CPU)
+					c.Stats.IPIs++
+				})), nil),
+			step.If("no longer on a CPU", not1(stillOnCPU), append(step.Seq{waitOnCPU("smp_cond_load_acquire(&p->on_cpu, !VAL)")}, enqueueOn()...), nil),
+		}),
+	},
+	{
+		Name: "sched_ttwu_pending", Since: machine.V6_1, Handler: true,
+		Source: "kernel/sched/core.c:sched_ttwu_pending (6.1 to 7.3)",
+		Doc:    "The interrupt by which a CPU enqueues the tasks that others woke while it was switching away from them.",
+		Body: step.Seq{
+			step.Do("local_irq_disable", "an interrupt is taken: no other one until it returns", func(c *step.Ctx) {
+				c.C.IRQOff = true
+				c.F.CPU = c.CPU
+				c.S.Wakers().Clear(c.CPU)
+				nextOnWakeList(c)
+			}),
+			step.While("a task is on the wake list", func(c *step.Ctx) bool { return c.F.Next != machine.NoTask }, step.Seq{
+				waitOnCPU("smp_cond_load_acquire(&p->on_cpu, !VAL)"),
+				lockRqOf("rq_lock_irqsave", "this CPU's own queue"),
+				step.Do("ttwu_do_activate", "on the queue, and runnable", func(c *step.Ctx) {
+					activate(c)
+					c.T(c.F.Next).WakeCPU = machine.NoCPU
+					unlockRqOf(c)
+					nextOnWakeList(c)
+				}),
+			}),
+			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }),
+		},
+	},
+	{
+		Name: "sched_ttwu_pending", Until: machine.V6_1, Handler: true,
+		Source: "kernel/sched/core.c:sched_ttwu_pending (4.4, 4.20)",
+		Doc:    "Tasks that are still on a CPU are never put on a wake list before 5.8.",
+	},
+	{
+		Name:   "move_queued_task",
+		Source: "kernel/sched/core.c:move_queued_task (4.4 to 7.3; __migrate_task in 2.6.32)",
+		Doc:    "Moves a queued task that does not run to another CPU's queue.",
+		Body: step.Seq{
+			step.Do("task_cpu(p)", "from where", func(c *step.Ctx) { c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU }),
+			lockRqOf("task_rq_lock", "the queue that it leaves"),
+			step.Do("deactivate_task", "between two queues nobody may pick it", func(c *step.Ctx) {
+				p := c.T(c.F.Next)
+				if c.S.CPUs[c.F.CPU].Curr == c.F.Next {
+					c.Broken("I1", "a task was moved to another queue while it is the current one of a CPU")
+				}
+				p.OnRQ = 0
+				p.CPU = machine.CPUID(c.F.Val)
+				unlockRqOf(c)
+				c.F.CPU = p.CPU
+			}),
+			lockRqOf("rq_lock", "the queue that it joins"),
+			step.Do("activate_task", "there it may be picked", func(c *step.Ctx) {
+				c.T(c.F.Next).OnRQ = machine.OnRQQueued
+				unlockRqOf(c)
+			}),
+		},
+	},
+}
+
+func nextOnWakeList(c *step.Ctx) {
+	c.F.Next = machine.NoTask
+	for i := range c.S.Tasks {
+		if c.S.Tasks[i].WakeCPU == c.CPU && c.S.Tasks[i].Kind != machine.FreeTask {
+			c.F.Next = machine.TaskID(i)
+			return
+		}
+	}
+}

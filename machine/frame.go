@@ -1,0 +1,51 @@
+package machine
+
+// Frame is one activation on a kernel stack: where it stands and its locals. Locals keep the
+// names that the kernel's functions give them; a path uses those that it needs.
+type Frame struct {
+	PC    uint32 // index into the program; 0 is an unused frame
+	State uint32 // prev_state in finish_task_switch; flags elsewhere
+
+	Prev, Next TaskID
+	MM, OldMM  MMID
+
+	CPU CPUID
+	N   int32
+
+	Val, Val2 uint64
+}
+
+// Push adds a frame to t's kernel stack and returns it. The stack must have room: a path deeper
+// than Config.StackDepth is a mistake in the paths, so it panics.
+func (s *State) Push(t TaskID) *Frame {
+	task := &s.Tasks[t]
+	if int(task.Depth) >= s.stackDepth {
+		panic("machine: kernel stack overflow")
+	}
+	f := &s.Frames[int(t)*s.stackDepth+int(task.Depth)]
+	task.Depth++
+	return f
+}
+
+// Pop clears the top frame of t's kernel stack, so that dead frames never make two states differ.
+func (s *State) Pop(t TaskID) {
+	task := &s.Tasks[t]
+	task.Depth--
+	s.Frames[int(t)*s.stackDepth+int(task.Depth)] = Frame{}
+}
+
+// Top returns the top frame of t's kernel stack, or nil where the stack is empty: a user task is
+// then in user mode, a kernel task in its own function, an idle task in its loop.
+func (s *State) Top(t TaskID) *Frame {
+	d := int(s.Tasks[t].Depth)
+	if d == 0 {
+		return nil
+	}
+	return &s.Frames[int(t)*s.stackDepth+d-1]
+}
+
+// Stack returns t's live frames, outermost first.
+func (s *State) Stack(t TaskID) []Frame {
+	lo := int(t) * s.stackDepth
+	return s.Frames[lo : lo+int(s.Tasks[t].Depth)]
+}

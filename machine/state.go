@@ -1,0 +1,126 @@
+package machine
+
+import (
+	"bytes"
+
+	"github.com/zeebo/xxh3"
+)
+
+// State is a whole machine at one instant.
+type State struct {
+	Config Config
+
+	Global *Global
+	CPUs   []CPU
+	Tasks  []Task
+	MMs    []MM
+	Frames []Frame // kernel stacks, Config.StackDepth frames a task
+	TLBs   []TLBEntry
+
+	X86   []X86CPU   // for each CPU, on x86 only
+	ARM64 []ARM64CPU // for each CPU, on arm64 only
+
+	ASIDMap   []uint64 // arm64 asid_map
+	PinnedMap []uint64 // arm64 pinned_asid_map
+
+	masks  []uint64 // mm_cpumask of every mm
+	calls  []uint64 // for each CPU, the CPUs whose call it has yet to run
+	wakers []uint64 // CPUs with a task on their wake list
+
+	maskWords  int
+	stackDepth int
+	block      arena
+}
+
+// New builds a machine of the given shape with nothing in it but zeroes: kernel.Boot brings it up.
+func New(c Config) (*State, error) {
+	if c.StackDepth == 0 {
+		c.StackDepth = DefaultStackDepth
+	}
+	if c.TLBSlots == 0 {
+		c.TLBSlots = 1
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return layOut(c), nil
+}
+
+func layOut(c Config) *State {
+	s := &State{Config: c, maskWords: (c.CPUs + 63) / 64, stackDepth: c.StackDepth}
+	x86, arm, asidWords := 0, 0, 0
+	switch c.Arch {
+	case X86:
+		x86 = c.CPUs
+	case ARM64:
+		arm, asidWords = c.CPUs, (1<<c.ASIDBits+63)/64
+	}
+	tlbs := c.CPUs * c.TLBSlots
+	words := wordsFor[Global](1) + wordsFor[CPU](c.CPUs) + wordsFor[Task](c.Tasks) + wordsFor[MM](c.MMs) +
+		wordsFor[Frame](c.Tasks*c.StackDepth) + wordsFor[TLBEntry](tlbs) +
+		wordsFor[X86CPU](x86) + wordsFor[ARM64CPU](arm) + 2*asidWords +
+		s.maskWords*(c.MMs+c.CPUs+1)
+	s.block = arena{words: make([]uint64, words)}
+	a := &s.block
+	s.Global = &carve[Global](a, 1)[0]
+	s.CPUs = carve[CPU](a, c.CPUs)
+	s.X86 = carve[X86CPU](a, x86)
+	s.ARM64 = carve[ARM64CPU](a, arm)
+	s.Tasks = carve[Task](a, c.Tasks)
+	s.MMs = carve[MM](a, c.MMs)
+	s.ASIDMap = carve[uint64](a, asidWords)
+	s.PinnedMap = carve[uint64](a, asidWords)
+	s.masks = carve[uint64](a, s.maskWords*c.MMs)
+	s.calls = carve[uint64](a, s.maskWords*c.CPUs)
+	s.wakers = carve[uint64](a, s.maskWords)
+	s.TLBs = carve[TLBEntry](a, tlbs)
+	s.Frames = carve[Frame](a, c.Tasks*c.StackDepth)
+	return s
+}
+
+// CopyFrom makes s equal to o, which must have the same Config.
+func (s *State) CopyFrom(o *State) {
+	if s.Config != o.Config {
+		panic("machine: CopyFrom between machines of different shape")
+	}
+	copy(s.block.words, o.block.words)
+}
+
+// Clone returns an independent copy.
+func (s *State) Clone() *State {
+	c := layOut(s.Config)
+	copy(c.block.words, s.block.words)
+	return c
+}
+
+// Equal reports whether two machines of one shape are in the same state.
+func (s *State) Equal(o *State) bool {
+	return s.Config == o.Config && bytes.Equal(s.block.bytes(), o.block.bytes())
+}
+
+// Hash returns a 64-bit digest of the state. Equal states have equal digests; it is not identity.
+func (s *State) Hash() uint64 {
+	return xxh3.Hash(s.block.bytes())
+}
+
+// Grow returns a machine like s with room for more tasks and address spaces. IDs stay as they are.
+func (s *State) Grow(tasks, mms int) *State {
+	c := s.Config
+	c.Tasks = max(c.Tasks, tasks)
+	c.MMs = max(c.MMs, mms)
+	g := layOut(c)
+	*g.Global = *s.Global
+	copy(g.CPUs, s.CPUs)
+	copy(g.X86, s.X86)
+	copy(g.ARM64, s.ARM64)
+	copy(g.Tasks, s.Tasks)
+	copy(g.MMs, s.MMs)
+	copy(g.ASIDMap, s.ASIDMap)
+	copy(g.PinnedMap, s.PinnedMap)
+	copy(g.masks, s.masks)
+	copy(g.calls, s.calls)
+	copy(g.wakers, s.wakers)
+	copy(g.TLBs, s.TLBs)
+	copy(g.Frames, s.Frames)
+	return g
+}

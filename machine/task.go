@@ -1,0 +1,82 @@
+package machine
+
+// TaskState is task->__state.
+type TaskState uint32
+
+const (
+	TaskRunning         TaskState = 0
+	TaskInterruptible   TaskState = 1
+	TaskUninterruptible TaskState = 2
+	TaskDead            TaskState = 0x80  // TASK_DEAD, by its value since 4.14
+	TaskWaking          TaskState = 0x200 // TASK_WAKING
+	TaskNew             TaskState = 0x800 // TASK_NEW
+)
+
+func (t TaskState) String() string {
+	switch t {
+	case TaskRunning:
+		return "running"
+	case TaskInterruptible:
+		return "interruptible"
+	case TaskUninterruptible:
+		return "uninterruptible"
+	case TaskDead:
+		return "dead"
+	case TaskWaking:
+		return "waking"
+	case TaskNew:
+		return "new"
+	}
+	return "mixed"
+}
+
+// TaskKind is what a slot of State.Tasks holds.
+type TaskKind uint8
+
+const (
+	FreeTask   TaskKind = iota
+	UserTask            // runs in user mode once it has an mm
+	KernelTask          // PF_KTHREAD
+	IdleTask            // PF_IDLE, one a CPU
+)
+
+// Task is a task_struct with the fields that a switch reads or writes.
+type Task struct {
+	MM       MMID // task->mm, NoMM for NULL
+	ActiveMM MMID // task->active_mm, NoMM for NULL
+	CPU      CPUID
+	State    TaskState
+
+	Usage     int32 // task->usage
+	RCUUsers  int32 // task->rcu_users, since 5.4
+	StackRefs int32 // task->stack_refcount, since 4.9
+
+	Kind    TaskKind
+	OnRQ    uint8 // 0, or OnRQQueued
+	OnCPU   bool
+	Depth   uint8 // live frames of the kernel stack
+	UsingMM bool  // a kernel task inside kthread_use_mm
+	Zombie  bool  // exit_state is set: exit_notify ran
+	// SignalPending lets __schedule keep the task running instead of blocking it.
+	SignalPending bool
+	StackFreed    bool
+
+	PiLockedBy CPUID  // holder of p->pi_lock, or NoCPU
+	WakeCPU    CPUID  // the task is on the wake list of that CPU, or NoCPU
+	Vfork      TaskID // who waits for this task's vfork_done, or NoTask
+	Serial     uint32 // never given out twice
+	FPOwner    CPUID  // arm64 fpsimd_cpu: the CPU that last held the FP state
+	SavedMM    MMID   // arm64 SW PAN: whose root thread_info.ttbr0 holds; NoMM for the reserved one
+	SavedTag   uint32 // arm64 SW PAN: the ASID in thread_info.ttbr0
+	Flags      uint32
+}
+
+// OnRQQueued is TASK_ON_RQ_QUEUED.
+const OnRQQueued = 1
+
+// TIFForeignFPState is arm64's TIF_FOREIGN_FPSTATE in Task.Flags.
+const TIFForeignFPState = 1
+
+// IsUser tells whether context_switch treats the task as a user task: the scheduler looks at mm
+// alone, so a kernel task inside kthread_use_mm is one and an exiting task is not.
+func (t *Task) IsUser() bool { return t.MM != NoMM }

@@ -1,0 +1,236 @@
+package step
+
+import (
+	"fmt"
+
+	"switchyard/machine"
+)
+
+// Violation is a rule that did not hold.
+type Violation struct {
+	Rule   string
+	CPU    machine.CPUID
+	Path   string // where it was seen: the path and the step, empty when found between steps
+	Step   string
+	Detail string
+}
+
+// Exec runs a program on a machine.
+type Exec struct {
+	Prog  *Program
+	S     *machine.State
+	Stats machine.Stats
+
+	// Violations collects broken rules up to MaxViolations; ViolationCount counts all of them.
+	Violations     []Violation
+	ViolationCount int
+
+	// Watch, when set, sees every step: before it runs and after. It is for narration; it slows
+	// the machine down.
+	Watch Watcher
+
+	// Choose picks the outcome of a Choose step in straight-line runs; nil takes the first.
+	Choose func(c *Ctx, in *Instr, outcomes int) int
+
+	ctx Ctx
+	pc  uint32 // of the step that runs
+}
+
+// Watcher is told of every step of an Exec.
+type Watcher interface {
+	Before(cpu machine.CPUID, in *Instr)
+	After(cpu machine.CPUID, in *Instr)
+}
+
+// MaxViolations bounds Exec.Violations, so that a broken machine on a long recording stays small.
+const MaxViolations = 1000
+
+// NewExec readies a machine to run.
+func NewExec(p *Program, s *machine.State) *Exec { return &Exec{Prog: p, S: s} }
+
+func (e *Exec) broken(cpu machine.CPUID, rule, detail string) {
+	in := e.Prog.At(e.pc)
+	v := Violation{Rule: rule, CPU: cpu, Step: in.Label, Detail: detail}
+	if in.Path != nil {
+		v.Path = in.Path.Name
+	}
+	e.Report(v)
+}
+
+// Report records a broken rule.
+func (e *Exec) Report(v Violation) {
+	e.ViolationCount++
+	if len(e.Violations) < MaxViolations {
+		e.Violations = append(e.Violations, v)
+	}
+}
+
+// Begin makes the task whose stack cpu stands on enter the named path; Step or Run then takes it
+// on. The arguments are the frame's locals.
+func (e *Exec) Begin(cpu machine.CPUID, path string, args machine.Frame) {
+	e.BeginAt(cpu, e.Prog.Entry(path), args)
+}
+
+// BeginAt is Begin with a path's entry that was looked up before, for loops that count nanoseconds.
+func (e *Exec) BeginAt(cpu machine.CPUID, entry uint32, args machine.Frame) {
+	f := e.S.Push(e.S.CPUs[cpu].Stack)
+	*f = args
+	f.PC = entry
+	e.load(cpu)
+	e.advance()
+}
+
+func (e *Exec) load(cpu machine.CPUID) {
+	c := &e.ctx
+	c.exec, c.S, c.CPU, c.Stats = e, e.S, cpu, &e.Stats
+	c.C = &e.S.CPUs[cpu]
+	c.F = e.S.Top(c.C.Stack)
+	c.Choice = 0
+}
+
+// advance runs what is between steps, until the top frame stands at a step or the stack is empty.
+func (e *Exec) advance() {
+	c := &e.ctx
+	for c.F != nil {
+		in := &e.Prog.code[c.F.PC]
+		switch in.op {
+		case opBranch:
+			if in.cond(c) {
+				c.F.PC++
+			} else {
+				c.F.PC = in.target
+			}
+		case opJump:
+			c.F.PC = in.target
+		case opCall:
+			e.call(in)
+		case opReturn:
+			e.ret()
+		case opIRet:
+			c.S.Pop(c.C.Stack)
+			c.F = c.S.Top(c.C.Stack)
+		case opHalt:
+			panic("step: a frame was pushed without a path")
+		default:
+			return
+		}
+	}
+}
+
+func (e *Exec) call(in *Instr) {
+	c := &e.ctx
+	caller := c.F
+	caller.PC++
+	callee := c.S.Push(c.C.Stack)
+	*callee = *caller
+	callee.PC = in.target
+	if in.bind != nil {
+		in.bind(caller, callee)
+	}
+	c.F = callee
+}
+
+func (e *Exec) ret() {
+	c := &e.ctx
+	callee := *c.F
+	c.S.Pop(c.C.Stack)
+	c.F = c.S.Top(c.C.Stack)
+	if c.F == nil {
+		return
+	}
+	if in := &e.Prog.code[c.F.PC-1]; in.op == opCall && in.result != nil {
+		in.result(c.F, &callee)
+	}
+}
+
+// Next returns the step that cpu stands at, or nil where its stack is empty.
+func (e *Exec) Next(cpu machine.CPUID) *Instr {
+	f := e.S.Top(e.S.CPUs[cpu].Stack)
+	if f == nil {
+		return nil
+	}
+	return e.Prog.At(f.PC)
+}
+
+// Outcomes returns in how many ways the next step of cpu can come out now: 0 where the CPU has
+// nothing to run or waits.
+func (e *Exec) Outcomes(cpu machine.CPUID) int {
+	e.load(cpu)
+	c := &e.ctx
+	if c.F == nil {
+		return 0
+	}
+	switch in := &e.Prog.code[c.F.PC]; in.op {
+	case opWait:
+		if !in.cond(c) {
+			return 0
+		}
+	case opChoose:
+		return in.choices(c)
+	}
+	return 1
+}
+
+// Step runs one step on cpu with the given outcome. The step must be able to run: see Outcomes.
+func (e *Exec) Step(cpu machine.CPUID, outcome int) {
+	e.load(cpu)
+	e.ctx.Choice = outcome
+	e.step()
+	e.advance()
+}
+
+func (e *Exec) step() {
+	c := &e.ctx
+	in := &e.Prog.code[c.F.PC]
+	e.pc = c.F.PC
+	if e.Watch != nil {
+		e.Watch.Before(c.CPU, in)
+	}
+	c.F.PC++
+	in.do(c)
+	e.Stats.Steps++
+	if e.Watch != nil {
+		e.Watch.After(c.CPU, in)
+	}
+}
+
+// Run takes cpu on in straight line until its stack is empty or its next step has to wait. It
+// reports whether the stack is empty.
+func (e *Exec) Run(cpu machine.CPUID) bool {
+	e.load(cpu)
+	c := &e.ctx
+	for {
+		e.advance()
+		if c.F == nil {
+			return true
+		}
+		in := &e.Prog.code[c.F.PC]
+		switch in.op {
+		case opWait:
+			if !in.cond(c) {
+				return false
+			}
+		case opChoose:
+			n := in.choices(c)
+			if n == 0 {
+				return false
+			}
+			c.Choice = 0
+			if e.Choose != nil && n > 1 {
+				c.Choice = e.Choose(c, in, n)
+			}
+		}
+		e.step()
+	}
+}
+
+// StuckError says that no CPU can go on although work is left.
+type StuckError struct {
+	CPU  machine.CPUID
+	Path string
+	Step string
+}
+
+func (e *StuckError) Error() string {
+	return fmt.Sprintf("cpu %d waits for ever in %s at %s", e.CPU, e.Path, e.Step)
+}
