@@ -44,6 +44,11 @@ func (s *State) Top(t TaskID) *Frame {
 	return &s.Frames[int(t)*s.stackDepth+d-1]
 }
 
+// Top2 returns the frame below the top one, which must exist.
+func (s *State) Top2(t TaskID) *Frame {
+	return &s.Frames[int(t)*s.stackDepth+int(s.Tasks[t].Depth)-2]
+}
+
 // Stack returns t's live frames, outermost first.
 func (s *State) Stack(t TaskID) []Frame {
 	lo := int(t) * s.stackDepth

@@ -32,8 +32,9 @@ type Exec struct {
 	// Choose picks the outcome of a Choose step in straight-line runs; nil takes the first.
 	Choose func(c *Ctx, in *Instr, outcomes int) int
 
-	ctx Ctx
-	pc  uint32 // of the step that runs
+	ctx    Ctx
+	pc     uint32        // of the step that runs
+	callee machine.Frame // of a call that returns results
 }
 
 // Watcher is told of every step of an Exec.
@@ -132,15 +133,17 @@ func (e *Exec) call(in *Instr) {
 
 func (e *Exec) ret() {
 	c := &e.ctx
-	callee := *c.F
+	if d := c.S.Tasks[c.C.Stack].Depth; d > 1 {
+		if in := &e.Prog.code[c.S.Top2(c.C.Stack).PC-1]; in.op == opCall && in.result != nil {
+			e.callee = *c.F
+			c.S.Pop(c.C.Stack)
+			c.F = c.S.Top(c.C.Stack)
+			in.result(c.F, &e.callee)
+			return
+		}
+	}
 	c.S.Pop(c.C.Stack)
 	c.F = c.S.Top(c.C.Stack)
-	if c.F == nil {
-		return
-	}
-	if in := &e.Prog.code[c.F.PC-1]; in.op == opCall && in.result != nil {
-		in.result(c.F, &callee)
-	}
 }
 
 // Next returns the step that cpu stands at, or nil where its stack is empty.
