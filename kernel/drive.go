@@ -10,6 +10,8 @@ type Machine struct {
 	*step.Exec
 
 	exitToUser, schedule, wakeUp, callQueue, wakeQueue uint32
+
+	nextTask, nextMM int // where the search for a free slot begins
 }
 
 func newMachine(p *step.Program, s *machine.State) *Machine {
