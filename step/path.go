@@ -66,7 +66,6 @@ const (
 	nodeCall
 	nodeLoop
 	nodeReturn
-	nodeNote
 )
 
 // Do is a step. The label is the kernel's symbol for it, why is one line for a whiteboard.
