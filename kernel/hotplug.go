@@ -30,12 +30,12 @@ var hotplugPaths = []*step.Path{
 		Source: "kernel/sched/core.c:idle_task_exit (4.20; kernel/sched.c in 2.6.32)",
 		Doc:    "The dying CPU's idle task leaves the address space that it borrows and drops it, on the dying CPU. Departs: active_mm is set to init_mm here as in 4.19; 4.16 and before left it stale.",
 		Body: step.Seq{
+			goOffline(),
 			step.Do("mm = current->active_mm", "what the idle task borrows", func(c *step.Ctx) { c.F.OldMM = c.Task().ActiveMM }),
 			step.If("it is not init_mm", notInit, step.Then(
 				loadInit(),
 				step.Do("current->active_mm = &init_mm", "the idle task stands on init_mm", func(c *step.Ctx) { c.Task().ActiveMM = machine.InitMM })), nil),
 			step.Call("mmdrop").With(mmFromOld),
-			goOffline(),
 		},
 	},
 	{
@@ -43,9 +43,9 @@ var hotplugPaths = []*step.Path{
 		Source: "kernel/sched/core.c:idle_task_exit (6.1, 6.12)",
 		Doc:    "The dying CPU leaves the borrowed address space in hardware only: dropping it may need RCU, which an offline CPU must not use. finish_cpu does it elsewhere.",
 		Body: step.Seq{
+			goOffline(),
 			step.Do("mm = current->active_mm", "what the idle task borrows", func(c *step.Ctx) { c.F.OldMM = c.Task().ActiveMM }),
 			step.If("it is not init_mm", notInit, step.Then(loadInit()), nil),
-			goOffline(),
 		},
 	},
 	{
@@ -68,7 +68,6 @@ var hotplugPaths = []*step.Path{
 		Name: "finish_cpu", Until: machine.V6_1,
 		Source: "none: finish_cpu came with 5.8",
 		Doc:    "The dying CPU has dropped its loan itself.",
-		Body:   step.Seq{forgetActive("the idle task of a dead CPU borrows nothing")},
 	},
 	{
 		Name: "finish_cpu", Since: machine.V6_1, Until: machine.V6_12,
@@ -123,7 +122,9 @@ func finishCPU(drop string) step.Seq {
 		step.Do("mm = idle->active_mm", "what the dead CPU's idle task borrowed", func(c *step.Ctx) {
 			c.F.OldMM = c.T(c.S.CPUs[c.F.CPU].Idle).ActiveMM
 		}),
-		forgetActive("the idle task of a dead CPU borrows nothing"),
+		step.Do("idle->active_mm = &init_mm", "the idle task of a dead CPU stands on init_mm, uncounted until the CPU comes back", func(c *step.Ctx) {
+			c.T(c.S.CPUs[c.F.CPU].Idle).ActiveMM = machine.InitMM
+		}),
 		step.Call(drop).With(mmFromOld),
 	}
 }
