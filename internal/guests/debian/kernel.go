@@ -1,0 +1,54 @@
+package debian
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Kernel fetches the newest cloud kernel of a series ("6.1", "6.12"), or one by its exact package name.
+func (a *Archive) Kernel(ctx context.Context, which string) (Package, error) {
+	if strings.HasPrefix(which, "linux-image-") {
+		return a.Unpack(ctx, which)
+	}
+	out, err := a.run(ctx, "apt-cache", "pkgnames", "linux-image-"+which+".")
+	if err != nil {
+		return Package{}, err
+	}
+	name, err := newestKernel(strings.Fields(out), which, a.Arch)
+	if err != nil {
+		return Package{}, err
+	}
+	return a.Unpack(ctx, name)
+}
+
+// newestKernel chooses the newest signed cloud kernel of a series. The archive keeps several side by side under names
+// that differ in their numbers: linux-image-6.1.0-56-cloud-amd64, linux-image-6.12.117+deb12-cloud-arm64.
+func newestKernel(names []string, series, arch string) (string, error) {
+	pattern := regexp.MustCompile(`^linux-image-` + regexp.QuoteMeta(series) + `\.[0-9]+[-+0-9deb]*-cloud-` + arch + `$`)
+	var candidates []string
+	for _, name := range names {
+		if pattern.MatchString(name) {
+			candidates = append(candidates, name)
+		}
+	}
+	if len(candidates) == 0 {
+		return "", fmt.Errorf("%s has no cloud kernel of series %q for %s", Suite, series, arch)
+	}
+	return slices.MaxFunc(candidates, func(x, y string) int { return slices.Compare(numbers(x), numbers(y)) }), nil
+}
+
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// numbers are all the numbers in a name, so that 117 is newer than 99.
+func numbers(name string) []int {
+	var all []int
+	for _, text := range digits.FindAllString(name, -1) {
+		n, _ := strconv.Atoi(text)
+		all = append(all, n)
+	}
+	return all
+}
