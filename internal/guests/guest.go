@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"switchyard/internal/guests/debian"
+	"switchyard/internal/guests/initramfs"
+	"switchyard/internal/guests/job"
+	"switchyard/internal/guests/kmod"
+	"switchyard/internal/guests/qemu"
+	"switchyard/internal/guests/sysroot"
+	"switchyard/internal/guests/workload"
+)
+
+// guest is one kernel with what is to be run on it.
+type guest struct {
+	arch    string
+	kernel  *kmod.Tree
+	modules []string // wanted modules, besides those of the disks
+	cpus    int
+	append  string // added to the kernel's command line
+	steps   []job.Step
+	bring   []string
+	timeout time.Duration
+
+	files []sysroot.File // programs of other packages, and their libraries
+}
+
+const (
+	memoryMB    = 1536
+	outboxSize  = 1 << 30
+	scratchSize = 64 << 20
+)
+
+// cacheDir is where packages are kept.
+func cacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "switchyard"), err
+}
+
+// fetchKernel gets a kernel by series or package name.
+func fetchKernel(ctx context.Context, archive *debian.Archive, which string) (debian.Package, *kmod.Tree, error) {
+	pkg, err := archive.Kernel(ctx, which)
+	if err != nil {
+		return pkg, nil, err
+	}
+	tree, err := kmod.Open(pkg.Dir)
+	return pkg, tree, err
+}
+
+// install adds a program of an unpacked package, with the libraries it is linked with.
+func (g *guest) install(pkg debian.Package, program string) error {
+	files, err := sysroot.Closure(pkg.Dir, program)
+	g.files = append(g.files, files...)
+	return err
+}
+
+// run boots the guest and unpacks what it brings out into dir.
+func (g *guest) run(ctx context.Context, dir string) (job.Result, error) {
+	machine := qemu.Machine{
+		Arch: g.arch, CPUs: g.cpus, MemoryMB: memoryMB, Append: g.append,
+		Kernel:    g.kernel.Image,
+		Initramfs: filepath.Join(dir, "initramfs.cpio"),
+		SerialLog: filepath.Join(dir, "serial.log"),
+		Disks: []qemu.Disk{
+			{Serial: job.Outbox, Image: filepath.Join(dir, "outbox.img")},
+			{Serial: job.Scratch, Image: filepath.Join(dir, "scratch.img")},
+		},
+	}
+	err := errors.Join(
+		g.writeInitramfs(ctx, machine.Initramfs, dir),
+		qemu.CreateDisk(machine.Disks[0].Image, outboxSize),
+		qemu.CreateDisk(machine.Disks[1].Image, scratchSize))
+	if err != nil {
+		return job.Result{}, err
+	}
+	if err := machine.Boot(ctx, g.timeout); err != nil {
+		return job.Result{}, err
+	}
+	return g.collect(machine, dir)
+}
+
+// collect reads the parcel; a guest that says it failed is an error.
+func (g *guest) collect(machine qemu.Machine, dir string) (job.Result, error) {
+	outbox, err := os.Open(machine.Disks[0].Image)
+	if err != nil {
+		return job.Result{}, err
+	}
+	defer outbox.Close()
+	result, err := job.Unpack(outbox, dir)
+	if err == nil && result.Error != "" {
+		err = errors.New(result.Error)
+	}
+	if err != nil {
+		return result, fmt.Errorf("guest: %w\n%s", err, machine.LastWords())
+	}
+	return result, nil
+}
+
+func (g *guest) writeInitramfs(ctx context.Context, path, dir string) error {
+	tree, err := g.tree(ctx, dir)
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = tree.WriteTo(file)
+	return errors.Join(err, file.Close())
+}
+
+// tree puts together init, its other names, the modules, the programs and the job.
+func (g *guest) tree(ctx context.Context, dir string) (*initramfs.Builder, error) {
+	tree := initramfs.New()
+	program := filepath.Join(dir, "init")
+	if err := buildInit(ctx, g.arch, program); err != nil {
+		return nil, err
+	}
+	if err := tree.Copy("/init", program); err != nil {
+		return nil, err
+	}
+	for _, name := range workload.Names() {
+		tree.Link("/bin/"+name, "/init")
+	}
+	for _, file := range g.files {
+		if err := tree.Copy(file.Path, file.Host); err != nil {
+			return nil, err
+		}
+	}
+	paths, err := g.addModules(tree)
+	if err != nil {
+		return nil, err
+	}
+	task, err := job.Job{Modules: paths, Steps: g.steps, Bring: g.bring}.Marshal()
+	tree.File(job.Path, 0o644, task)
+	return tree, err
+}
+
+func (g *guest) addModules(tree *initramfs.Builder) ([]string, error) {
+	modules, err := g.kernel.Modules(append([]string{"virtio_pci", "virtio_blk"}, g.modules...)...)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, module := range modules {
+		path := "/modules/" + module.Name + ".ko"
+		tree.File(path, 0o644, module.Content)
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// buildInit compiles the guest's program, static, for its architecture.
+func buildInit(ctx context.Context, arch, path string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "switchyard/internal/guests/init")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build of the guest's init: %w\n%s", err, out)
+	}
+	return nil
+}
