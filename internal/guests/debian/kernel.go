@@ -28,6 +28,9 @@ func (a *Archive) Kernel(ctx context.Context, which string) (Package, error) {
 // newestKernel chooses the newest signed cloud kernel of a series. The archive keeps several side by side under names
 // that differ in their numbers: linux-image-6.1.0-56-cloud-amd64, linux-image-6.12.117+deb12-cloud-arm64.
 func newestKernel(names []string, series, arch string) (string, error) {
+	if !seriesName.MatchString(series) {
+		return "", fmt.Errorf("a kernel series is two numbers, as in 6.12, not %q", series)
+	}
 	pattern := regexp.MustCompile(`^linux-image-` + regexp.QuoteMeta(series) + `\.[0-9]+[-+0-9deb]*-cloud-` + arch + `$`)
 	var candidates []string
 	for _, name := range names {
@@ -40,6 +43,8 @@ func newestKernel(names []string, series, arch string) (string, error) {
 	}
 	return slices.MaxFunc(candidates, func(x, y string) int { return slices.Compare(numbers(x), numbers(y)) }), nil
 }
+
+var seriesName = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
 
 var digits = regexp.MustCompile(`[0-9]+`)
 

@@ -16,23 +16,27 @@ type Amounts struct {
 	ThreadRounds int // rounds of each of four pairs of threads
 	Children     int // programs started in each of two lanes
 	Litters      int // rounds of four forks
-	DiskWrites   int
-	LoopWrites   int
+	LoopWrites   int // durable writes to a loop device
 	Leavers      int // processes that end while their threads run
 	SpinUnits    int // of each of three spinners
+
+	DiskWrites int // durable writes to a disk
+	Naps       int // of each of three sleepers
 }
 
 // Full is the mix at 100 percent: somewhat more than 200,000 switches on two CPUs.
 var Full = Amounts{
-	RingLaps:     3500,
+	RingLaps:     1400,
 	Messages:     25000,
-	ThreadRounds: 7000,
+	ThreadRounds: 2000,
 	Children:     350,
 	Litters:      250,
-	DiskWrites:   2500,
-	LoopWrites:   4000,
+	LoopWrites:   3000,
 	Leavers:      100,
 	SpinUnits:    10000,
+
+	DiskWrites: 2500,
+	Naps:       3500,
 }
 
 // Percent scales the amounts; nothing falls below 1, so that every kind of work takes part.
@@ -44,47 +48,62 @@ func (a Amounts) Percent(p int) Amounts {
 }
 
 func (a *Amounts) all() []*int {
-	return []*int{&a.RingLaps, &a.Messages, &a.ThreadRounds, &a.Children, &a.Litters, &a.DiskWrites, &a.LoopWrites,
-		&a.Leavers, &a.SpinUnits}
+	return []*int{&a.RingLaps, &a.Messages, &a.ThreadRounds, &a.Children, &a.Litters, &a.LoopWrites,
+		&a.Leavers, &a.SpinUnits, &a.DiskWrites, &a.Naps}
 }
 
-// conduct runs everything at once.
-func conduct(self self, args []string) error {
+// plan is what the conductor was asked for.
+type plan struct {
+	amounts    Amounts
+	disk, loop string
+}
+
+func parsePlan(args []string) (plan, error) {
 	flags := flag.NewFlagSet("mix", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the caller prints the error
 	percent := flags.Int("percent", 100, "amount of work")
 	disk := flags.String("disk", "", "block device or file to write to")
 	loop := flags.String("loop", "", "file to make a loop device of and to write to")
 	if err := flags.Parse(args); err != nil {
-		return err
+		return plan{}, err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return plan{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	if *percent < 1 {
-		return fmt.Errorf("-percent must be above 0, not %d", *percent)
+		return plan{}, fmt.Errorf("-percent must be above 0, not %d", *percent)
 	}
-	a := Full.Percent(*percent)
-	commands := a.commands(self)
-	if *disk != "" {
-		commands = append(commands, self.command("mix-writer", *disk, a.DiskWrites))
+	return plan{amounts: Full.Percent(*percent), disk: *disk, loop: *loop}, nil
+}
+
+// conduct plays two acts, each with all its parts at once: in the first there are always more tasks than CPUs, in the
+// second the CPUs are often idle.
+func conduct(self self, args []string) error {
+	p, err := parsePlan(args)
+	if err != nil {
+		return err
 	}
-	if *loop != "" {
-		device, err := attachLoop(*loop, 8<<20)
-		if err != nil {
-			return err
-		}
-		commands = append(commands, self.command("mix-writer", device, a.LoopWrites))
+	busy, err := p.busy(self)
+	if err != nil {
+		return err
 	}
+	if err := play(busy); err != nil {
+		return err
+	}
+	return play(p.quiet(self))
+}
+
+func play(parts []*exec.Cmd) error {
 	var all crew
-	for _, cmd := range commands {
+	for _, cmd := range parts {
 		all.start(cmd)
 	}
 	return all.wait()
 }
 
-func (a Amounts) commands(self self) []*exec.Cmd {
-	commands := []*exec.Cmd{
+func (p plan) busy(self self) ([]*exec.Cmd, error) {
+	a := p.amounts
+	parts := []*exec.Cmd{
 		self.command("mix-ring", 6, 2, a.RingLaps),
 		self.command("mix-group", 4, 3, a.Messages),
 		self.command("mix-threads", 4, a.ThreadRounds),
@@ -93,7 +112,22 @@ func (a Amounts) commands(self self) []*exec.Cmd {
 		self.command("mix-leavers", a.Leavers, 4),
 	}
 	for range 3 {
-		commands = append(commands, self.command("mix-spinner", a.SpinUnits))
+		parts = append(parts, self.command("mix-spinner", a.SpinUnits))
 	}
-	return commands
+	if p.loop == "" {
+		return parts, nil
+	}
+	device, err := attachLoop(p.loop, 8<<20)
+	return append(parts, self.command("mix-writer", device, a.LoopWrites)), err
+}
+
+func (p plan) quiet(self self) []*exec.Cmd {
+	var parts []*exec.Cmd
+	for range 3 {
+		parts = append(parts, self.command("mix-sleeper", p.amounts.Naps))
+	}
+	if p.disk != "" {
+		parts = append(parts, self.command("mix-writer", p.disk, p.amounts.DiskWrites))
+	}
+	return parts
 }

@@ -45,6 +45,7 @@ func init() {
 		"mix-leavers":  leavers,
 		"mix-leaver":   leave,
 		"mix-spinner":  spin,
+		"mix-sleeper":  doze,
 	})
 }
 
