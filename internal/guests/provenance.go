@@ -81,10 +81,14 @@ package, name a series instead (` + "`--kernel {{series .Release}}`" + `).
 {{.Command}}
 ` + "```" + `
 
-` + "`mix`" + ` is ` + "`internal/guests/workload`" + `: it starts all of its parts at once. A ring of processes and a crowded pipe pass
-messages; pairs of threads pass them through pipes and futexes; programs are started by vfork and exec and end at once;
-children are forked that never exec; small writes are made durable on a disk and on a loop device, which keeps kernel
-workers busy; processes end while their threads run; and three tasks compute, so that the timer has to preempt.
+` + "`mix`" + ` is ` + "`internal/guests/workload`" + `. In its first act, a ring of processes and a crowded pipe pass messages; pairs of threads
+pass them through pipes and futexes; programs are started by vfork and exec and end at once; children are forked that
+never exec; durable writes to a loop device keep kernel workers busy; processes end while their threads run; and three
+tasks compute, so that the timer has to preempt. In its second act the CPUs are often idle: three tasks
+doze and one writes to a disk.
+
+The recording begins and ends on one CPU after the other, within milliseconds: in its last moments a task may come onto a
+CPU without having been seen to leave another.
 
 Tasks: {{join .Counts.Names}}.
 

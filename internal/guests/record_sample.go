@@ -13,6 +13,7 @@ import (
 
 	"switchyard/internal/guests/debian"
 	"switchyard/internal/guests/job"
+	"switchyard/internal/guests/qemu"
 )
 
 // sample is the recording that is bundled with the project, and how it is made.
@@ -29,6 +30,7 @@ type sample struct {
 // sampleEvents are what a reader needs to follow every task on every CPU from its first switch to its last.
 var sampleEvents = []string{
 	"sched:sched_switch",
+	"sched:sched_wakeup",
 	"sched:sched_wakeup_new",
 	"sched:sched_process_fork",
 	"sched:sched_process_exec",
@@ -45,7 +47,12 @@ func recordSample() *cobra.Command {
 		Use:   "record-sample",
 		Short: "Record the mixed load in a guest and bundle the recording with the project",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return s.make(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.check(); err != nil {
+				return err
+			}
+			return s.make(cmd.Context())
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&s.kernel, "kernel", "6.12", "kernel series, or the name of a kernel package")
@@ -56,6 +63,15 @@ func recordSample() *cobra.Command {
 	flags.StringVar(&s.keep, "keep", "", "keep the guest's files in this directory instead of a temporary one")
 	flags.DurationVar(&s.timeout, "timeout", 10*time.Minute, "how long the guest may run")
 	return cmd
+}
+
+// check refuses what would only fail after packages were fetched or a guest was booted.
+func (s sample) check() error {
+	if s.percent < 1 {
+		return fmt.Errorf("--percent must be above 0, not %d", s.percent)
+	}
+	_, err := qemu.Machine{Arch: s.arch, CPUs: s.cpus}.Args()
+	return err
 }
 
 // make records, checks and bundles.
@@ -81,7 +97,7 @@ func (s sample) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.bundle(recording, provenance{
+	return s.bundle(ctx, recording, provenance{
 		Kernel: kernel, Perf: perf, Release: result.Kernel, Arch: s.arch, CPUs: result.CPUs,
 		Command: strings.Join(result.Steps[0].Argv, " "), Percent: s.percent, Date: time.Now().UTC(), Counts: counts,
 	})

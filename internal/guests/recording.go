@@ -45,7 +45,8 @@ func checkRecording(ctx context.Context, recording string) (counts, error) {
 		return counts{}, err
 	}
 	var c counts
-	err = pipeTo(perf(ctx, "script", "--force", "-i", recording, "--show-lost-events", "-F", "comm,tid,cpu,time,event,trace"),
+	err = pipeTo(perf(ctx, "script", "--force", "-i", recording, "--show-lost-events", "--show-task-events",
+		"-F", "comm,tid,cpu,time,event,trace"),
 		func(r io.Reader) (err error) { c, err = countScript(r); return err })
 	if err != nil {
 		return counts{}, err
@@ -109,9 +110,12 @@ func pipeTo(cmd *exec.Cmd, read func(io.Reader) error) error {
 	return readErr
 }
 
-// A line of perf script: the task, the CPU, the time, the event and its fields.
+// A line of perf script: the task, the CPU, the time, the event and its fields. Records of perf's own have no event but a
+// type; those that name tasks are read too, because perf lists every thread of the system when it starts.
 var (
 	scriptLine = regexp.MustCompile(`^\s*(.*?)\s+-?\d+\s+\[(\d+)\]\s+[\d.]+:\s+sched:(\w+):\s(.*)$`)
+	ownRecord  = regexp.MustCompile(`: PERF_RECORD_(\w+)(.*)$`)
+	commRecord = regexp.MustCompile(`^(?: exec)?: (.*):\d+/\d+$`)
 	nameFields = regexp.MustCompile(`\b(?:prev_|next_|parent_|child_)?comm=(.*?) (?:prev_|next_|parent_|child_)?pid=`)
 )
 
@@ -124,25 +128,12 @@ func countScript(r io.Reader) (counts, error) {
 	names := map[string]bool{}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		line := lines.Text()
-		if strings.Contains(line, "PERF_RECORD_LOST") {
-			c.Lost++
-			continue
-		}
-		fields := scriptLine.FindStringSubmatch(line)
-		if fields == nil {
-			return c, fmt.Errorf("perf script printed a line that is no event: %q", line)
-		}
-		c.Events[fields[3]]++
-		if fields[3] == "sched_switch" {
-			cpu, _ := strconv.Atoi(fields[2])
-			c.Switches[cpu]++
-		}
-		if !placeholder.MatchString(fields[1]) {
-			names[fields[1]] = true
-		}
-		for _, name := range nameFields.FindAllStringSubmatch(fields[4], -1) {
-			names[name[1]] = true
+		if record := ownRecord.FindStringSubmatch(lines.Text()); record != nil {
+			c.addRecord(record[1], record[2], names)
+		} else if fields := scriptLine.FindStringSubmatch(lines.Text()); fields != nil {
+			c.addEvent(fields[1], fields[2], fields[3], fields[4], names)
+		} else {
+			return c, fmt.Errorf("perf script printed a line that is no event: %q", lines.Text())
 		}
 	}
 	c.Names = slices.Sorted(maps.Keys(names))
@@ -153,6 +144,29 @@ func countScript(r io.Reader) (counts, error) {
 		return c, errors.New("the recording holds no event")
 	}
 	return c, nil
+}
+
+func (c *counts) addRecord(kind, text string, names map[string]bool) {
+	if strings.HasPrefix(kind, "LOST") {
+		c.Lost++
+	}
+	if comm := commRecord.FindStringSubmatch(text); kind == "COMM" && comm != nil {
+		names[comm[1]] = true
+	}
+}
+
+func (c *counts) addEvent(task, cpu, event, text string, names map[string]bool) {
+	c.Events[event]++
+	if event == "sched_switch" {
+		number, _ := strconv.Atoi(cpu) // the pattern lets only digits through
+		c.Switches[number]++
+	}
+	if !placeholder.MatchString(task) {
+		names[task] = true
+	}
+	for _, name := range nameFields.FindAllStringSubmatch(text, -1) {
+		names[name[1]] = true
+	}
 }
 
 // kernelName matches the kernel's own threads, and the idle tasks.
