@@ -41,7 +41,7 @@ func (p provenance) readme() string {
 	return text.String()
 }
 
-// Strangers' rows come out in the same order every time, so that two READMEs can be compared.
+// Rows come out in the same order every time, so that two READMEs can be compared.
 var readmeTemplate = template.Must(template.New("README").Funcs(template.FuncMap{
 	"series": series,
 	"events": func(c counts) []string { return slices.Sorted(maps.Keys(c.Events)) },
@@ -58,6 +58,7 @@ together with the recording; do not edit it.
 |---|---|
 | context switches | {{.Counts.Total}}{{range cpus .Counts}}; CPU {{.}}: {{index $.Counts.Switches .}}{{end}} |
 | events lost | {{.Counts.Lost}} |
+| breaks, where a CPU switches away from another task than it switched to before | {{len .Counts.Breaks}} |
 | kernel | {{.Release}}, from Debian's package ` + "`{{.Kernel.Name}}`" + ` {{.Kernel.Version}} |
 | CPUs | {{.CPUs}}, {{.Arch}}, emulated by QEMU (TCG, one host thread a CPU) |
 | recorded by | perf {{.Perf.Version}} (Debian's ` + "`{{.Perf.Name}}`" + `), in the guest |
@@ -72,6 +73,7 @@ together with the recording; do not edit it.
 go run ./internal/guests record-sample --kernel {{.Kernel.Name}} --arch {{.Arch}} --cpus {{.CPUs}} --percent {{.Percent}}
 ` + "```" + `
 
+` + "`go run ./internal/guests check-sample FILE`" + ` has perf read a recording and repeats the checks that were made of this one.
 The work is the same each time, the schedule is not, so the bytes differ. When Debian has replaced that kernel
 package, name a series instead (` + "`--kernel {{series .Release}}`" + `).
 
