@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 
 	"switchyard/internal/guests/workload"
@@ -30,21 +29,15 @@ func checkRecording(ctx context.Context, recording string) (counts, error) {
 	if len(c.Breaks) > 0 {
 		return counts{}, fmt.Errorf("switches are missing though none was reported lost; %d breaks, the first: %s", len(c.Breaks), c.Breaks[0])
 	}
-	if strangers := strangers(c.Names); len(strangers) > 0 {
+	if strangers := strangers(c.Others); len(strangers) > 0 {
 		return counts{}, fmt.Errorf("the recording names tasks that are neither the kernel's nor the load's: %q", strangers)
 	}
 	return c, nil
 }
 
-// kernelName matches the kernel's own threads, and the idle tasks.
-var kernelName = regexp.MustCompile(`^(swapper(/\d+)?|kthreadd|kworker/.*|ksoftirqd/\d+|migration/\d+|cpuhp/\d+|idle_inject/\d+|` +
-	`rcu_\w+|rcu[a-z]/\d+|kdevtmpfs|kauditd|khungtaskd|oom_reaper|kcompactd\d+|ksmd|khugepaged|kswapd\d+|watchdogd|` +
-	`pool_workqueue_.*|loop\d+|irq/.*)$`)
-
-// strangers are the names of tasks that should not be in a guest: it runs nothing but init, perf and the load.
+// strangers are those of the names that should not be in a guest: beside its kernel it runs nothing but init, perf and the
+// load.
 func strangers(names []string) []string {
 	own := append(workload.Names(), "init", "perf", "perf-exec")
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		return slices.Contains(own, name) || kernelName.MatchString(name)
-	})
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(own, name) })
 }

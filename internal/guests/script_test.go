@@ -10,6 +10,8 @@ import (
 // script is what perf script prints, shortened.
 const script = `         swapper     0 [000]     0.000000: PERF_RECORD_FORK(2:2):(0:0)
        kthreadd     0 [000]     0.000000: PERF_RECORD_COMM: kthreadd:2/2
+        swapper     0 [000]     0.000000: PERF_RECORD_FORK(50:50):(2:2)
+    kworker/1:1H    50 [000]     0.000000: PERF_RECORD_COMM: kworker/1:1H:50/50
            perf   143 [001]     3.730: PERF_RECORD_COMM exec: mix:143/143
             perf   142 [000]     3.728617: sched:sched_wakeup_new: comm=perf pid=143 prio=120 target_cpu=001
          swapper     0 [001]     3.728931:     sched:sched_switch: prev_comm=swapper/1 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=perf pid next_pid=143 next_prio=120
@@ -25,6 +27,7 @@ func TestCountScript(t *testing.T) {
 	want := counts{
 		Events:   map[string]int{"sched_wakeup_new": 1, "sched_switch": 2, "sched_process_fork": 1},
 		Switches: map[int]int{1: 2},
+		Others:   []string{"mix", "mix-child", "perf", "perf pid"},
 		Names:    []string{"kthreadd", "kworker/1:1H", "mix", "mix-child", "perf", "perf pid", "swapper", "swapper/1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
