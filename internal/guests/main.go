@@ -1,3 +1,5 @@
+//go:build linux
+
 // Guests boots real kernels under emulation, to record on them: run it from the root of the project with
 //
 //	go run ./internal/guests COMMAND
