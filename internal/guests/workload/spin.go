@@ -2,6 +2,8 @@
 
 package workload
 
+import "runtime"
+
 // spin computes without a system call, so that only the timer takes the CPU away from it.
 func spin(_ self, args []string) error {
 	n, err := numbers(args, "amount")
@@ -11,9 +13,6 @@ func spin(_ self, args []string) error {
 	compute(n[0])
 	return nil
 }
-
-// Sum keeps the compiler from seeing that the result of compute is not needed.
-var sum uint64
 
 // compute is a fixed amount of work: one unit is some ten microseconds on a common machine.
 func compute(units int) {
@@ -25,7 +24,5 @@ func compute(units int) {
 			x ^= x << 17
 		}
 	}
-	if x == 0 {
-		sum = x
-	}
+	runtime.KeepAlive(x) // or the compiler might see that nobody needs the result
 }
