@@ -1,0 +1,144 @@
+// Package trace reads recorded schedules: one event model, a reader for each format.
+//
+// The recordings are those that perf and ftrace write. A reader gives their scheduler events in
+// the order of time, in memory that does not grow with the file, and says what is missing.
+package trace
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+
+	"switchyard/trace/internal/damage"
+	"switchyard/trace/internal/perffile"
+	"switchyard/trace/internal/tracepoint"
+)
+
+// DamageError says where a recording stops making sense. Everything before was delivered.
+type DamageError = damage.Error
+
+// Reader gives the events of a recording.
+type Reader struct {
+	source source
+	closer io.Closer
+	err    error // what Next ended with
+}
+
+// source is a reader of one format.
+type source interface {
+	next(*Event) error
+	meta() *Meta
+	losses() *Losses
+	close()
+}
+
+// Open opens the recording in a file. Its name does not matter: the contents say what it is.
+func Open(path string) (*Reader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := openFile(f)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r.closer = f
+	return r, nil
+}
+
+func openFile(f *os.File) (*Reader, error) {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("is a directory; perf record --threads makes those, and they cannot be read yet: record without --threads")
+	case info.Mode().IsRegular():
+		return NewReader(io.NewSectionReader(f, 0, info.Size()))
+	}
+	return NewReader(f)
+}
+
+// NewReader reads a recording from r. If r is an io.ReaderAt with a Size, like *bytes.Reader and
+// *io.SectionReader, parts of it are read twice instead of being held in memory; a perf.data that
+// is not in pipe mode needs that.
+func NewReader(r io.Reader) (*Reader, error) {
+	in := stream{r: r}
+	if f, ok := r.(sizedReaderAt); ok {
+		in.at, in.size = f, f.Size()
+		in.r = io.NewSectionReader(f, 0, in.size)
+	}
+	buffered := bufio.NewReaderSize(in.r, 64<<10)
+	in.r = buffered
+	// An error here is met again by whoever reads on.
+	head, err := buffered.Peek(perffile.HeaderSize)
+	if len(head) == 0 {
+		if err == io.EOF {
+			return nil, fmt.Errorf("the recording is empty")
+		}
+		return nil, err
+	}
+	source, err := open(in, head)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{source: source}, nil
+}
+
+type sizedReaderAt interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// stream is a recording as bytes: front to back, and if at is not nil anywhere.
+type stream struct {
+	r    io.Reader
+	at   io.ReaderAt
+	size int64
+}
+
+// open finds out which format it is.
+func open(in stream, head []byte) (source, error) {
+	if ours, complaint := perffile.Recognize(head); ours {
+		if complaint != "" {
+			return nil, fmt.Errorf("is a perf.data, but %s", complaint)
+		}
+		return openPerf(in, head)
+	}
+	if tracepoint.IsBlob(head) {
+		return nil, fmt.Errorf("is a trace.dat of trace-cmd, which cannot be read yet: `trace-cmd report -R` does not help either, record with perf sched record")
+	}
+	return nil, unknownFormat(head)
+}
+
+func unknownFormat(head []byte) error {
+	return fmt.Errorf("begins with %q, which is no recording that can be read; those are %s, %s and %s",
+		head[:min(len(head), 16)], PerfFile, PerfPipe, FtraceText)
+}
+
+// Meta is what the recording says about itself.
+func (r *Reader) Meta() *Meta { return r.source.meta() }
+
+// Losses is what is missing from what was read so far.
+func (r *Reader) Losses() *Losses { return r.source.losses() }
+
+// Next fills in the next event. It returns io.EOF at the end, and a *DamageError instead if the
+// recording is damaged there.
+func (r *Reader) Next(e *Event) error {
+	if r.err != nil {
+		return r.err
+	}
+	r.err = r.source.next(e)
+	return r.err
+}
+
+// Close ends the reading, and closes the file if Open opened it.
+func (r *Reader) Close() error {
+	r.source.close()
+	if r.closer == nil {
+		return nil
+	}
+	return r.closer.Close()
+}
