@@ -45,7 +45,7 @@ var scriptSwitch = regexp.MustCompile(`\[(\d+)\]\s+(\d+\.\d+):.* prev_comm=(.*) 
 // scriptLines asks perf for the same.
 func scriptLines(t *testing.T, path string) []string {
 	t.Helper()
-	cmd := exec.Command("perf", "script", "--ns", "-i", path, "-F", "tracepoint:comm,pid,tid,cpu,time,event,trace")
+	cmd := exec.Command("perf", "script", "--ns", "-i", path, "-F", "comm,pid,tid,cpu,time,event,trace")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
