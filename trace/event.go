@@ -1,6 +1,9 @@
 package trace
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // Kind is what an event says happened.
 type Kind uint8
@@ -85,11 +88,9 @@ type Task struct {
 
 var nobody = Task{PID: Unknown, TGID: Unknown}
 
-// reset makes all facts unknown.
-func (e *Event) reset() {
-	*e = Event{CPU: Unknown, Current: nobody, Prev: nobody, Next: nobody, Task: nobody, Parent: nobody,
-		Old: Unknown, Target: Unknown, From: Unknown}
-}
+// blank is an event of which nothing is known.
+var blank = Event{CPU: Unknown, Current: nobody, Prev: nobody, Next: nobody, Task: nobody, Parent: nobody,
+	Old: Unknown, Target: Unknown, From: Unknown}
 
 // CommName is a task's comm, padded with NULs as in the kernel.
 type CommName [16]byte
@@ -103,10 +104,29 @@ func (c CommName) String() string {
 	return string(c[:])
 }
 
-// Comm puts a name into a CommName; what does not fit is cut off, as the kernel does.
+// commName puts a name into a CommName; what does not fit is cut off, as the kernel does.
 func commName(b []byte) (c CommName) {
 	copy(c[:], b)
 	return c
+}
+
+// fill takes 16 bytes of a record. What stands behind the NUL is left of an earlier, longer name, and goes.
+// Two words at a time, because this is most of what decoding a switch costs.
+func (c *CommName) fill(b []byte) {
+	lo, hi := le.Uint64(b), le.Uint64(b[8:])
+	if nul := firstNUL(lo); nul < 64 {
+		lo, hi = lo&(1<<nul-1), 0
+	} else if nul := firstNUL(hi); nul < 64 {
+		hi &= 1<<nul - 1
+	}
+	le.PutUint64(c[:], lo)
+	le.PutUint64(c[8:], hi)
+}
+
+// firstNUL is the bit number at which the first zero byte of a word begins, 64 if it has none.
+func firstNUL(w uint64) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	return bits.TrailingZeros64((w-ones)&^w&tops) &^ 7
 }
 
 // State is prev_state of a switch: why the task stopped running.

@@ -19,7 +19,7 @@ type perf struct {
 	lost    Losses
 	attrs   perffile.Attrs
 	formats map[uint64]*tracepoint.Format // by tracepoint id
-	events  map[*perffile.Attr]*perfEvent
+	events  []perfEvent                   // by attribute
 
 	in        *perffile.Input
 	dataEnd   int64 // where the header says the records end; 0 if it does not
@@ -65,7 +65,7 @@ func openPerf(s stream, head []byte) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &perf{formats: map[uint64]*tracepoint.Format{}, events: map[*perffile.Attr]*perfEvent{}}
+	p := &perf{formats: map[uint64]*tracepoint.Format{}}
 	p.queue = merge.Queue{At: s.at, Time: p.attrs.Time, Pool: &p.pool}
 	p.runs = runBuilder{queue: &p.queue}
 	p.about = Meta{Format: PerfFile, Tool: "perf", Clock: "perf (local_clock)"}
@@ -98,7 +98,7 @@ func (p *perf) next(e *Event) error {
 		case err != nil:
 			p.lost.undecoded(offset, "%v", err)
 		case rec != nil:
-			e.reset()
+			*e = blank
 			e.Time, e.Offset = when, offset
 			if p.decode(rec, e) {
 				p.note(e)
@@ -227,6 +227,7 @@ func (p *perf) learnFormats(b []byte, offset int64) {
 // addAttr makes an event known.
 func (p *perf) addAttr(a *perffile.Attr) {
 	p.attrs.Add(a)
+	p.events = append(p.events, perfEvent{})
 	if a.UseClockID {
 		p.about.Clock = clockName(a.ClockID)
 	}

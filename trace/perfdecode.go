@@ -6,33 +6,33 @@ import (
 
 // perfEvent is how the samples of one attribute are decoded.
 type perfEvent struct {
+	ready   bool
 	decode  decoder
 	problem string // why they cannot be
 }
 
-// event of an attribute. It is looked up when the first sample is met, because formats may come after attributes.
+// event of an attribute. It is made when the first sample is met, because formats may come after attributes.
 func (p *perf) event(a *perffile.Attr) *perfEvent {
-	if ev := p.events[a]; ev != nil {
-		return ev
+	ev := &p.events[a.Index]
+	if !ev.ready {
+		*ev = p.newEvent(a)
 	}
-	ev := p.newEvent(a)
-	p.events[a] = ev
 	return ev
 }
 
-func (p *perf) newEvent(a *perffile.Attr) *perfEvent {
+func (p *perf) newEvent(a *perffile.Attr) perfEvent {
 	if a.Type != perffile.TypeTracepoint {
-		return &perfEvent{}
+		return perfEvent{ready: true}
 	}
 	f := p.formats[a.Config]
 	if f == nil {
-		return &perfEvent{problem: "the recording holds no format for its tracepoint"}
+		return perfEvent{ready: true, problem: "the recording holds no format for its tracepoint"}
 	}
 	d, err := newDecoder(f)
 	if err != nil {
-		return &perfEvent{problem: err.Error()}
+		return perfEvent{ready: true, problem: err.Error()}
 	}
-	return &perfEvent{decode: d}
+	return perfEvent{ready: true, decode: d}
 }
 
 // decode turns a record into an event, whose time and offset are already there. It says false if the record is none.

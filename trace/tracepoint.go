@@ -163,6 +163,10 @@ func readTask(raw []byte, pid, comm *tracepoint.Field, t *Task) bool {
 }
 
 func readComm(raw []byte, f *tracepoint.Field, c *CommName) bool {
+	if f.Size == len(c) && f.Offset+len(c) <= len(raw) {
+		c.fill(raw[f.Offset:])
+		return true
+	}
 	b, ok := f.Bytes(raw)
 	*c = commName(b)
 	return ok

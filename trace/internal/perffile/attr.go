@@ -48,6 +48,7 @@ type Attr struct {
 	UseClockID  bool
 	ClockID     int32
 	Name        string
+	Index       int // in Attrs.List
 	IDs         []uint64
 
 	Sample  SampleLayout

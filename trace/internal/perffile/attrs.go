@@ -13,6 +13,7 @@ const denseIDs = 1 << 16
 
 // Add makes the attribute known under its ids.
 func (s *Attrs) Add(a *Attr) {
+	a.Index = len(s.List)
 	s.List = append(s.List, a)
 	if s.byID == nil {
 		s.byID = make(map[uint64]*Attr)
