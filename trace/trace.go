@@ -61,6 +61,9 @@ func openFile(f *os.File) (*Reader, error) {
 	return NewReader(f)
 }
 
+// headSize is how much is looked at to find out the format: a header, or some lines of text.
+const headSize = 4 << 10
+
 // NewReader reads a recording from r. If r is an io.ReaderAt with a Size, like *bytes.Reader and
 // *io.SectionReader, parts of it are read twice instead of being held in memory; a perf.data that
 // is not in pipe mode needs that.
@@ -70,10 +73,10 @@ func NewReader(r io.Reader) (*Reader, error) {
 		in.at, in.size = f, f.Size()
 		in.r = io.NewSectionReader(f, 0, in.size)
 	}
-	buffered := bufio.NewReaderSize(in.r, 64<<10)
+	buffered := bufio.NewReaderSize(in.r, headSize)
 	in.r = buffered
 	// An error here is met again by whoever reads on.
-	head, err := buffered.Peek(perffile.HeaderSize)
+	head, err := buffered.Peek(headSize)
 	if len(head) == 0 {
 		if err == io.EOF {
 			return nil, fmt.Errorf("the recording is empty")
@@ -108,7 +111,10 @@ func open(in stream, head []byte) (source, error) {
 		return openPerf(in, head)
 	}
 	if tracepoint.IsBlob(head) {
-		return nil, fmt.Errorf("is a trace.dat of trace-cmd, which cannot be read yet: `trace-cmd report -R` does not help either, record with perf sched record")
+		return nil, fmt.Errorf("is a trace.dat of trace-cmd, which cannot be read yet: record with `perf sched record`")
+	}
+	if f := openFtrace(in, head); f != nil {
+		return f, nil
 	}
 	return nil, unknownFormat(head)
 }
