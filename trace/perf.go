@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"switchyard/trace/internal/merge"
@@ -265,7 +266,9 @@ func (p *perf) feature(number int, b []byte, offset int64) {
 }
 
 func (p *perf) nameEvent(name string, ids []uint64) {
-	p.about.Events = append(p.about.Events, name)
+	if !slices.Contains(p.about.Events, name) {
+		p.about.Events = append(p.about.Events, name)
+	}
 	for _, id := range ids {
 		if a := p.attrs.OfID(id); a != nil {
 			a.Name = name

@@ -54,7 +54,7 @@ func (p *perf) decode(rec []byte, e *Event) bool {
 			rec = rec[:len(rec)-a.Trailer.Size]
 			e.Source = Sideband
 			if st.Time == 0 {
-				e.Source, e.Current = Synthesized, nobody
+				e.Source, e.CPU, e.Current = Synthesized, Unknown, nobody
 			}
 		}
 	}
