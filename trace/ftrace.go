@@ -17,7 +17,8 @@ type ftrace struct {
 	in     *bufio.Reader
 	offset int64 // of the next line
 	given  uint64
-	timed  bool // an event's time has been seen
+	timed  bool   // an event's time has been seen
+	values values // of the line being decoded
 }
 
 // maxLine is far above the page that the kernel allows an event.
@@ -122,9 +123,10 @@ func (f *ftrace) decodeEvent(l *ftraceLine, line []byte, e *Event) bool {
 		f.lost.Ignored++
 		return false
 	}
+	f.values.rest = l.body
 	e.Time, e.CPU = l.time, l.cpu
 	e.Current = Task{PID: l.pid, TGID: l.tgid, Comm: l.commName()}
-	if !decode(&values{l.body}, e) {
+	if !decode(&f.values, e) {
 		f.lost.undecoded(e.Offset, "%s without the values it should have: %q", l.event, line[:min(len(line), 200)])
 		return false
 	}

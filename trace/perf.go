@@ -67,7 +67,10 @@ func openPerf(s stream, head []byte) (source, error) {
 		return nil, err
 	}
 	p := &perf{formats: map[uint64]*tracepoint.Format{}}
-	p.queue = merge.Queue{At: s.at, Time: p.attrs.Time, Pool: &p.pool}
+	p.queue = merge.Queue{Time: p.attrs.Time, Pool: &p.pool}
+	if s.at != nil {
+		p.queue.At = s.at
+	}
 	p.runs = runBuilder{queue: &p.queue}
 	p.about = Meta{Format: PerfFile, Tool: "perf", Clock: "perf (local_clock)"}
 	if h.Pipe {

@@ -26,9 +26,9 @@ func (p *perf) openFile(s stream, h *perffile.Header) error {
 		return err
 	}
 	end, ok := h.Data.End()
-	if !ok {
+	if !ok || int64(h.Data.Offset) > s.at.Size() {
 		return &DamageError{Format: perffile.FormatName, Offset: 40,
-			What: fmt.Sprintf("the header places %d bytes of records at byte %d", h.Data.Size, h.Data.Offset)}
+			What: fmt.Sprintf("the header places %d bytes of records at byte %d, in a file of %d", h.Data.Size, h.Data.Offset, s.at.Size())}
 	}
 	size := int64(h.Data.Size)
 	if size > 0 {
@@ -45,7 +45,7 @@ func (p *perf) openFile(s stream, h *perffile.Header) error {
 	return nil
 }
 
-func (p *perf) readAttrs(at io.ReaderAt, h *perffile.Header) error {
+func (p *perf) readAttrs(at perffile.File, h *perffile.Header) error {
 	if h.AttrSize <= attrIDsSection || h.AttrSize > maxAttrSize {
 		return &DamageError{Format: perffile.FormatName, Offset: 16,
 			What: fmt.Sprintf("the header states %d bytes for each event attribute", h.AttrSize)}
@@ -70,7 +70,7 @@ func (p *perf) readAttrs(at io.ReaderAt, h *perffile.Header) error {
 }
 
 // readFeatures takes what is readable: records make sense without most of them.
-func (p *perf) readFeatures(at io.ReaderAt, h *perffile.Header, table int64) {
+func (p *perf) readFeatures(at perffile.File, h *perffile.Header, table int64) {
 	problem := func(err error) {
 		p.lost.FormatProblems = append(p.lost.FormatProblems, err.Error())
 	}

@@ -69,7 +69,7 @@ const headSize = 4 << 10
 // is not in pipe mode needs that.
 func NewReader(r io.Reader) (*Reader, error) {
 	in := stream{r: r}
-	if f, ok := r.(sizedReaderAt); ok {
+	if f, ok := r.(perffile.File); ok {
 		in.at, in.size = f, f.Size()
 		in.r = io.NewSectionReader(f, 0, in.size)
 	}
@@ -90,15 +90,10 @@ func NewReader(r io.Reader) (*Reader, error) {
 	return &Reader{source: source}, nil
 }
 
-type sizedReaderAt interface {
-	io.ReaderAt
-	Size() int64
-}
-
 // stream is a recording as bytes: front to back, and if at is not nil anywhere.
 type stream struct {
 	r    io.Reader
-	at   io.ReaderAt
+	at   perffile.File
 	size int64
 }
 

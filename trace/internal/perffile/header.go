@@ -85,20 +85,33 @@ func truncatedHeader(n int) error {
 	return &damage.Error{Format: FormatName, Offset: int64(n), What: "the file ends inside its header"}
 }
 
-// ReadSection reads a section of the file, if it is not larger than limit.
-func ReadSection(at io.ReaderAt, s Section, limit uint64, what string) ([]byte, error) {
-	if _, ok := s.End(); !ok || s.Size > limit {
-		return nil, &damage.Error{Format: FormatName, Offset: int64(s.Offset),
-			What: fmt.Sprintf("the %s section claims %d bytes, more than the %d this reader accepts", what, s.Size, limit)}
+// File is a recording of known size that can be read anywhere.
+type File interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// ReadSection reads a section of the file, if it is not larger than limit. What could be read comes with the error.
+func ReadSection(f File, s Section, limit uint64, what string) ([]byte, error) {
+	broken := func(at int64, format string, args ...any) error {
+		return &damage.Error{Format: FormatName, Offset: min(at, f.Size()), What: fmt.Sprintf(format, args...)}
 	}
-	// The claim is believed a piece at a time, so that a lie costs nothing.
-	r := io.NewSectionReader(at, int64(s.Offset), int64(s.Size))
-	b, err := io.ReadAll(r)
-	if err == nil && uint64(len(b)) < s.Size {
-		err = &damage.Error{Format: FormatName, Offset: int64(s.Offset) + int64(len(b)),
-			What: fmt.Sprintf("the file ends inside its %s section", what)}
+	end, ok := s.End()
+	switch {
+	case !ok || s.Size > limit:
+		return nil, broken(int64(min(s.Offset, 1<<62)), "the %s section claims %d bytes, more than the %d this reader accepts", what, s.Size, limit)
+	case int64(s.Offset) > f.Size():
+		return nil, broken(f.Size(), "the file ends before its %s section, which belongs at byte %d", what, s.Offset)
 	}
-	return b, err
+	b := make([]byte, min(end, f.Size())-int64(s.Offset))
+	n, err := f.ReadAt(b, int64(s.Offset))
+	if n == len(b) {
+		err = nil
+	}
+	if err == nil && uint64(n) < s.Size {
+		err = broken(f.Size(), "the file ends inside its %s section", what)
+	}
+	return b[:n], err
 }
 
 // ParseSection reads a section's place.
