@@ -54,7 +54,7 @@ func (r *round) finish() {
 
 // What may be waiting for its round to end: bytes if they cannot be read again, else only where they are.
 const (
-	maxPendingBytes = 24 << 20
+	maxPendingBytes = 32 << 20
 	maxPendingRuns  = 1 << 17
 )
 

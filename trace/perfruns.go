@@ -47,9 +47,7 @@ func (b *runBuilder) close() {
 	if b.count == 0 {
 		return
 	}
-	if b.run.Chunk != nil {
-		b.run.Data = b.run.Chunk.Data[b.lo:b.hi]
-	}
+	b.run.Lo, b.run.Hi = b.lo, b.hi
 	b.queue.Add(b.run)
 	b.count = 0
 }

@@ -15,6 +15,7 @@ type cursor struct {
 	buf    []byte // from the current record on
 	store  []byte // the memory behind buf, if it is ours
 	chunk  *Chunk
+	lo, hi int // of the run in chunk
 	still  bool
 	open   bool // buf is filled; before, only the time is known
 	poor   bool // no memory was left for it: each record is read when wanted
@@ -40,7 +41,7 @@ func size(b []byte) int {
 
 // load makes the current record whole in buf.
 func (c *cursor) load(at io.ReaderAt, scratch []byte) error {
-	if size(c.buf) > 0 || c.chunk != nil {
+	if c.chunk != nil || size(c.buf) > 0 && !c.poor { // the scratch may hold another's record by now
 		return nil
 	}
 	store := c.store

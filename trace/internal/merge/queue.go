@@ -42,7 +42,7 @@ func (q *Queue) Oldest() uint64 {
 func (q *Queue) Add(r Run) {
 	c := q.cursor()
 	q.seq++
-	*c = cursor{time: r.First, seq: q.seq, offset: r.Start, end: r.End, chunk: r.Chunk, buf: r.Data, still: r.Still}
+	*c = cursor{time: r.First, seq: q.seq, offset: r.Start, end: r.End, chunk: r.Chunk, lo: r.Lo, hi: r.Hi, still: r.Still}
 	q.heap = append(q.heap, c)
 	q.up(len(q.heap) - 1)
 }
@@ -68,7 +68,10 @@ func (q *Queue) Next(limit uint64) (rec []byte, offset int64, time uint64, err e
 	}
 	c := q.heap[0]
 	if !c.open {
-		q.open(c)
+		if err := q.open(c); err != nil {
+			q.drop()
+			return nil, c.offset, 0, err
+		}
 	}
 	if c.poor || len(c.buf) == 0 {
 		if err := c.load(q.At, q.scratch); err != nil {
@@ -100,10 +103,15 @@ func (q *Queue) advance() error {
 }
 
 // open gives a cursor its memory.
-func (q *Queue) open(c *cursor) {
+func (q *Queue) open(c *cursor) error {
 	c.open = true
 	if c.chunk != nil {
-		return
+		if err := q.Pool.read(c.chunk); err != nil {
+			c.open = false
+			return err
+		}
+		c.buf = c.chunk.Data[c.lo:c.hi]
+		return nil
 	}
 	want := int(min(c.end-c.offset, readAhead))
 	if q.spent+readAhead > budget {
@@ -111,14 +119,15 @@ func (q *Queue) open(c *cursor) {
 		if q.scratch == nil {
 			q.scratch = make([]byte, readAhead)
 		}
-		return
+		return nil
 	}
 	q.spent += readAhead
 	if n := len(q.stores); n > 0 {
 		c.store, q.stores = q.stores[n-1][:want], q.stores[:n-1]
-		return
+		return nil
 	}
 	c.store = make([]byte, want, readAhead)
+	return nil
 }
 
 // drop takes away the run on top.
@@ -131,7 +140,11 @@ func (q *Queue) drop() {
 	if last > 0 {
 		q.down(0)
 	}
-	if c.chunk != nil {
+	switch {
+	case c.chunk == nil:
+	case c.open:
+		q.Pool.done(c.chunk)
+	default:
 		q.Pool.Release(c.chunk)
 	}
 	if c.store != nil {

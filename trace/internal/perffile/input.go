@@ -88,6 +88,7 @@ func (in *Input) turn() {
 	in.hi = copy(in.chunk.Data, old.Data[in.lo:in.hi])
 	in.lo = 0
 	if in.keep {
+		in.pool.Rest(old)
 		in.pool.Release(old)
 	}
 }
