@@ -21,4 +21,5 @@ type Meta struct {
 	Tool    string // the recorder and its version
 	Command string // how it was called
 	Events  []string
+	Lent    bool // it has lost its formats, and WithFormats has lent it some
 }

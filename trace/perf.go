@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -76,7 +77,20 @@ func openPerf(s stream, head []byte) (source, error) {
 	if h.Pipe {
 		return p, p.openPipe(s)
 	}
-	return p, p.openFile(s, h)
+	if err := p.openFile(s, h); err != nil {
+		return nil, err
+	}
+	return p, p.borrowFormats(s.tracing)
+}
+
+// borrowFormats takes what is lent if the recording has nothing of its own.
+func (p *perf) borrowFormats(tracing fs.FS) (err error) {
+	if tracing == nil || len(p.formats) > 0 {
+		return nil
+	}
+	p.about.Lent = true
+	p.formats, err = lentFormats(tracing)
+	return err
 }
 
 // openPipe reads up to the first record of the kernel: attributes, formats and features come before it.
@@ -100,7 +114,8 @@ func (p *perf) next(e *Event) error {
 		rec, offset, when, err := p.queue.Next(p.round.limit)
 		switch {
 		case err != nil:
-			p.lost.undecoded(offset, "%v", err)
+			// A run is gone, and how many events it had is not known.
+			p.end(&DamageError{Format: perffile.FormatName, Offset: offset, What: "records found here could not be read again", Err: err})
 		case rec != nil:
 			*e = blank
 			e.Time, e.Offset = when, offset

@@ -26,7 +26,7 @@ func (p *perf) newEvent(a *perffile.Attr) perfEvent {
 	}
 	f := p.formats[a.Config]
 	if f == nil {
-		return perfEvent{ready: true, problem: "the recording holds no format for its tracepoint"}
+		return perfEvent{ready: true, problem: "the recording holds no format for its tracepoint, which the tracing directory of the same kernel could lend"}
 	}
 	d, err := newDecoder(f)
 	if err != nil {

@@ -68,6 +68,9 @@ func scriptLines(t *testing.T, path string) []string {
 // TestAgainstPerfScript records this machine, which needs perf and the right to do so, and compares
 // every switch with what perf itself prints.
 func TestAgainstPerfScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("recording takes seconds")
+	}
 	if _, err := exec.LookPath("perf"); err != nil {
 		t.Skip("perf is not installed")
 	}

@@ -34,12 +34,12 @@ type source interface {
 }
 
 // Open opens the recording in a file. Its name does not matter: the contents say what it is.
-func Open(path string) (*Reader, error) {
+func Open(path string, opts ...Option) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	r, err := openFile(f)
+	r, err := openFile(f, opts)
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -48,7 +48,7 @@ func Open(path string) (*Reader, error) {
 	return r, nil
 }
 
-func openFile(f *os.File) (*Reader, error) {
+func openFile(f *os.File, opts []Option) (*Reader, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
@@ -56,9 +56,9 @@ func openFile(f *os.File) (*Reader, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("is a directory; perf record --threads makes those, and they cannot be read yet: record without --threads")
 	case info.Mode().IsRegular():
-		return NewReader(io.NewSectionReader(f, 0, info.Size()))
+		return NewReader(io.NewSectionReader(f, 0, info.Size()), opts...)
 	}
-	return NewReader(f)
+	return NewReader(f, opts...)
 }
 
 // headSize is how much is looked at to find out the format: a header, or some lines of text.
@@ -67,8 +67,11 @@ const headSize = 4 << 10
 // NewReader reads a recording from r. If r is an io.ReaderAt with a Size, like *bytes.Reader and
 // *io.SectionReader, parts of it are read twice instead of being held in memory; a perf.data that
 // is not in pipe mode needs that.
-func NewReader(r io.Reader) (*Reader, error) {
+func NewReader(r io.Reader, opts ...Option) (*Reader, error) {
 	in := stream{r: r}
+	for _, set := range opts {
+		set(&in.options)
+	}
 	if f, ok := r.(perffile.File); ok {
 		in.at, in.size = f, f.Size()
 		in.r = io.NewSectionReader(f, 0, in.size)
@@ -95,6 +98,7 @@ type stream struct {
 	r    io.Reader
 	at   perffile.File
 	size int64
+	options
 }
 
 // open finds out which format it is.

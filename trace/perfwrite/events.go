@@ -125,3 +125,12 @@ func appendSystem(b []byte, system string) []byte {
 	}
 	return b
 }
+
+// FormatFiles are the formats of all events here, by their paths in a tracing directory.
+func FormatFiles() map[string]string {
+	files := map[string]string{}
+	for i := range events {
+		files["events/"+events[i].system+"/"+events[i].name+"/format"] = events[i].format()
+	}
+	return files
+}

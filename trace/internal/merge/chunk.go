@@ -28,6 +28,7 @@ type Pool struct {
 	out     int // buffers in chunks
 	packed  int // bytes in packed chunks
 	scratch []byte
+	boxes   [][][]byte // unused memory for packed chunks, by size in boxUnits
 }
 
 const (
@@ -67,7 +68,7 @@ func (p *Pool) Release(c *Chunk) {
 	if c.holders--; c.holders > 0 {
 		return
 	}
-	p.packed -= len(c.packed)
+	p.unbox(c.packed)
 	if c.Data != nil {
 		p.recycle(c.Data)
 	}
@@ -82,10 +83,37 @@ func (p *Pool) Rest(c *Chunk) {
 	if p.scratch == nil {
 		p.scratch = make([]byte, s2.MaxEncodedLen(ChunkSize))
 	}
-	c.packed = append([]byte(nil), s2.Encode(p.scratch, c.Data)...)
-	p.packed += len(c.packed)
+	c.packed = p.box(s2.Encode(p.scratch, c.Data))
 	p.recycle(c.Data)
 	c.Data = nil
+}
+
+// boxUnit rounds the sizes of packed chunks, so that their memory can be used again: left to the
+// garbage collector, it would double what is held.
+const boxUnit = 4 << 10
+
+func (p *Pool) box(b []byte) []byte {
+	class := (len(b) + boxUnit - 1) / boxUnit
+	for len(p.boxes) <= class {
+		p.boxes = append(p.boxes, nil)
+	}
+	p.packed += class * boxUnit
+	var box []byte
+	if n := len(p.boxes[class]); n > 0 {
+		box, p.boxes[class] = p.boxes[class][n-1], p.boxes[class][:n-1]
+	} else {
+		box = make([]byte, class*boxUnit)
+	}
+	return box[:copy(box, b)]
+}
+
+func (p *Pool) unbox(b []byte) {
+	if b == nil {
+		return
+	}
+	class := cap(b) / boxUnit
+	p.packed -= cap(b)
+	p.boxes[class] = append(p.boxes[class], b[:cap(b)])
 }
 
 // read makes sure that Data is there, and keeps it there until done.
@@ -95,7 +123,7 @@ func (p *Pool) read(c *Chunk) error {
 		if err != nil {
 			return fmt.Errorf("pending records could not be unpacked: %w", err)
 		}
-		p.packed -= len(c.packed)
+		p.unbox(c.packed)
 		c.Data, c.packed = b, nil
 	}
 	c.readers++
