@@ -44,7 +44,7 @@ type Source uint8
 const (
 	Tracepoint  Source = iota // the kernel, at that moment
 	Sideband                  // the kernel, in perf's COMM, FORK, EXIT, MMAP and LOST records
-	Synthesized               // perf, about what existed before the recording; Time is 0
+	Synthesized               // perf, about what existed before the recording; Time is that of the record before it, or 0
 )
 
 var sourceNames = [...]string{"tracepoint", "sideband", "synthesized"}

@@ -74,13 +74,30 @@ func openPerf(s stream, head []byte) (source, error) {
 	}
 	p.runs = runBuilder{queue: &p.queue}
 	p.about = Meta{Format: PerfFile, Tool: "perf", Clock: "perf (local_clock)"}
+	begin := p.openFile
 	if h.Pipe {
-		return p, p.openPipe(s)
+		begin = p.openPipe
 	}
-	if err := p.openFile(s, h); err != nil {
+	if err := begin(s, h); err != nil {
 		return nil, err
 	}
-	return p, p.borrowFormats(s.tracing)
+	if err := p.borrowFormats(s.tracing); err != nil {
+		return nil, err
+	}
+	p.nameTracepoints()
+	return p, nil
+}
+
+// nameTracepoints names the events that the recording describes by number only.
+func (p *perf) nameTracepoints() {
+	for _, a := range p.attrs.List {
+		f := p.formats[a.Config]
+		if a.Name != "" || a.Type != perffile.TypeTracepoint || f == nil {
+			continue
+		}
+		a.Name = f.System + ":" + f.Name
+		p.about.Events = append(p.about.Events, a.Name)
+	}
 }
 
 // borrowFormats takes what is lent if the recording has nothing of its own.
@@ -94,7 +111,7 @@ func (p *perf) borrowFormats(tracing fs.FS) (err error) {
 }
 
 // openPipe reads up to the first record of the kernel: attributes, formats and features come before it.
-func (p *perf) openPipe(s stream) error {
+func (p *perf) openPipe(s stream, _ *perffile.Header) error {
 	p.about.Format = PerfPipe
 	if _, err := io.CopyN(io.Discard, s.r, perffile.PipeHeaderSize); err != nil {
 		return err

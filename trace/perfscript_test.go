@@ -79,6 +79,9 @@ func TestAgainstPerfScript(t *testing.T) {
 		"compressed":       {"-z", "-e", "sched:sched_switch,sched:sched_wakeup", "-a"},
 		"pipe":             {"-e", "sched:sched_switch", "-a", "-o", "-"},
 		"pipe, compressed": {"-z", "-e", "sched:sched_switch", "-a", "-o", "-"},
+		"call chains":      {"-g", "-e", "sched:sched_switch", "-a"},
+		"other events":     {"-e", "{sched:sched_switch,cpu-clock}:S", "-a"},
+		"monotonic clock":  {"-k", "CLOCK_MONOTONIC", "-e", "sched:sched_switch", "-a"},
 		"per task":         {"-e", "sched:sched_switch"},
 	} {
 		t.Run(name, func(t *testing.T) {

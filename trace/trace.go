@@ -1,7 +1,3 @@
-// Package trace reads recorded schedules: one event model, a reader for each format.
-//
-// The recordings are those that perf and ftrace write. A reader gives their scheduler events in
-// the order of time, in memory that does not grow with the file, and says what is missing.
 package trace
 
 import (
