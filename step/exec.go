@@ -72,13 +72,18 @@ func (e *Exec) Begin(cpu machine.CPUID, path string, args machine.Frame) {
 	e.BeginAt(cpu, e.Prog.Entry(path), args)
 }
 
-// BeginAt is Begin with a path's entry that was looked up before, for loops that count nanoseconds.
+// BeginAt is Begin with a path's entry that was looked up before.
 func (e *Exec) BeginAt(cpu machine.CPUID, entry uint32, args machine.Frame) {
-	f := e.S.Push(e.S.CPUs[cpu].Stack)
-	*f = args
-	f.PC = entry
+	e.Put(cpu, entry, &args)
 	e.load(cpu)
 	e.advance()
+}
+
+// Put is BeginAt for a caller that goes on with Run: conditions before the first step are left to it.
+func (e *Exec) Put(cpu machine.CPUID, entry uint32, args *machine.Frame) {
+	f := e.S.Push(e.S.CPUs[cpu].Stack)
+	*f = *args
+	f.PC = entry
 }
 
 func (e *Exec) load(cpu machine.CPUID) {

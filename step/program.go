@@ -30,6 +30,7 @@ type instr struct {
 	cond   func(*Ctx) bool // of a branch; of a wait: may it run
 	target uint32          // of a branch, jump or call; of a choice: its index in Program.choices
 	op     opcode
+	run    uint8 // how many Do steps follow each other from here on
 }
 
 // Instr is one instruction of a linked program, as the stepper and the checker show it.
@@ -77,7 +78,20 @@ func Link(c *machine.Config, all ...[]*Path) (*Program, error) {
 		return nil, err
 	}
 	p.shorten()
+	p.measure()
 	return p, nil
+}
+
+// measure counts for every Do step how many follow each other.
+func (p *Program) measure() {
+	for i := len(p.code) - 1; i >= 0; i-- {
+		if in := &p.code[i]; in.op == opDo {
+			in.run = 1
+			if next := p.code[i+1].run; next < 255 {
+				in.run += next
+			}
+		}
+	}
 }
 
 func (p *Program) add(path *Path) {
@@ -185,7 +199,7 @@ func (p *Program) resolve(c *machine.Config) error {
 func (p *Program) shorten() {
 	for i := range p.code {
 		in := &p.code[i]
-		if (in.op == opCall || in.op == opCallWith) && p.code[in.target].op == opReturn {
+		if p.skippable(in, &p.info[i]) {
 			*in = instr{op: opJump, target: uint32(i) + 1}
 		}
 	}
@@ -195,6 +209,10 @@ func (p *Program) shorten() {
 			in.target = p.land(in.target)
 		}
 	}
+}
+
+func (p *Program) skippable(in *instr, info *Instr) bool {
+	return (in.op == opCall || in.op == opCallWith) && info.result == nil && p.code[in.target].op == opReturn
 }
 
 // land follows jumps from pc, though not for ever: a loop of jumps alone stays as it is.

@@ -30,12 +30,16 @@ func (e *Exec) straight() bool {
 	steps := uint64(0)
 	for {
 		in := &code[pc]
+		if in.run > 0 {
+			end := pc + uint32(in.run)
+			steps += uint64(in.run)
+			for ; pc < end; pc++ {
+				e.pc = pc
+				code[pc].do(c)
+			}
+			continue
+		}
 		switch in.op {
-		case opDo:
-			e.pc = pc
-			in.do(c)
-			pc++
-			steps++
 		case opBranch:
 			if in.cond(c) {
 				pc++
@@ -58,6 +62,12 @@ func (e *Exec) straight() bool {
 			pc = in.target
 		case opReturnInto:
 			depth--
+			if depth == 0 {
+				e.leave(stack, 0, high, 0)
+				c.F = nil
+				e.Stats.Steps += steps
+				return true
+			}
 			caller := &stack[depth-1]
 			pc = caller.PC
 			if result := e.Prog.info[pc-1].result; result != nil {
