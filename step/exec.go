@@ -108,7 +108,7 @@ func (e *Exec) advance() {
 			}
 		case opJump:
 			c.F.PC = in.target
-		case opCall, opCallWith:
+		case opCall, opCallWith, opCallRun, opCallRunWith:
 			e.call(in.target)
 		case opReturnInto:
 			e.returnInto()

@@ -16,7 +16,9 @@ const (
 	opBranch // falls through when cond holds, else goes to target
 	opJump
 	opCall
-	opCallWith // a call that binds locals of the callee
+	opCallWith    // a call that binds locals of the callee
+	opCallRun     // a call of a path that is one run of Do steps and no more
+	opCallRunWith // one that binds locals
 	opReturn
 	opReturnInto // a return whose caller may take results
 	opIRet       // return from a handler: what was interrupted called nobody
@@ -82,7 +84,8 @@ func Link(c *machine.Config, all ...[]*Path) (*Program, error) {
 	return p, nil
 }
 
-// measure counts for every Do step how many follow each other.
+// measure counts for every Do step how many follow each other, and finds the calls that run no more
+// than such a row of steps.
 func (p *Program) measure() {
 	for i := len(p.code) - 1; i >= 0; i-- {
 		if in := &p.code[i]; in.op == opDo {
@@ -90,6 +93,15 @@ func (p *Program) measure() {
 			if next := p.code[i+1].run; next < 255 {
 				in.run += next
 			}
+		}
+	}
+	for i := range p.code {
+		in := &p.code[i]
+		if in.op != opCall && in.op != opCallWith {
+			continue
+		}
+		if to := &p.code[in.target]; to.op == opDo && p.code[in.target+uint32(to.run)].op == opReturn {
+			in.op, in.run = in.op+opCallRun-opCall, to.run
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (e *Exec) straight() bool {
 	steps := uint64(0)
 	for {
 		in := &code[pc]
-		if in.run > 0 {
+		if in.op == opDo {
 			end := pc + uint32(in.run)
 			steps += uint64(in.run)
 			for ; pc < end; pc++ {
@@ -60,6 +60,23 @@ func (e *Exec) straight() bool {
 			depth++
 			high = max(high, depth)
 			pc = in.target
+		case opCallRun, opCallRunWith:
+			caller := c.F
+			callee := &stack[depth]
+			*callee = *caller
+			if in.op == opCallRunWith {
+				e.Prog.info[pc].bind(caller, callee)
+			}
+			c.F = callee
+			high = max(high, depth+1)
+			end := in.target + uint32(in.run)
+			for at := in.target; at < end; at++ {
+				e.pc = at
+				code[at].do(c)
+			}
+			steps += uint64(in.run)
+			c.F = caller
+			pc++
 		case opReturnInto:
 			depth--
 			if depth == 0 {
