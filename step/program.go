@@ -2,6 +2,8 @@ package step
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"switchyard/machine"
 )
@@ -56,14 +58,20 @@ type Program struct {
 	info    []Instr // for each instruction of code
 	choices []func(*Ctx) int
 
-	paths []*Path
-	entry map[string]uint32
+	paths  []*Path
+	byName []entry // sorted
+}
+
+// entry is where a path begins.
+type entry struct {
+	name string
+	pc   uint32
 }
 
 // Link selects, out of all paths, those that hold for c and resolves their calls. A name that no
 // path of this machine carries, or that two of them do, is a mistake in the tables.
 func Link(c *machine.Config, all ...[]*Path) (*Program, error) {
-	p := &Program{entry: map[string]uint32{}}
+	p := &Program{}
 	p.emit(instr{op: opHalt}, Instr{Label: "none"})
 	for _, group := range all {
 		for _, path := range group {
@@ -107,8 +115,9 @@ func (p *Program) measure() {
 }
 
 func (p *Program) add(path *Path) {
+	at, _ := p.find(path.Name)
+	p.byName = slices.Insert(p.byName, at, entry{path.Name, p.here()})
 	p.paths = append(p.paths, path)
-	p.entry[path.Name] = p.here()
 	p.compile(path, path.Body)
 	p.emit(instr{op: returnOp(path)}, Instr{Label: "return", Path: path})
 }
@@ -181,29 +190,32 @@ func (p *Program) compileStep(n Node) instr {
 	return in
 }
 
-// resolve gives every call its target, and lets the paths that some caller takes results of know.
+// resolve gives every call its target.
 func (p *Program) resolve(c *machine.Config) error {
-	gives := map[*Path]bool{}
 	for i := range p.code {
 		in, info := &p.code[i], &p.info[i]
 		if in.op != opCall && in.op != opCallWith {
 			continue
 		}
-		entry, ok := p.entry[info.Label]
+		at, ok := p.find(info.Label)
 		if !ok {
 			return fmt.Errorf("step: %s calls %s, which no path of %s on %s is named", info.Path.Name, info.Label, c.Release, c.Arch)
 		}
-		in.target = entry
+		in.target = p.byName[at].pc
 		if info.result != nil {
-			gives[p.info[entry].Path] = true
-		}
-	}
-	for i := range p.code {
-		if in := &p.code[i]; in.op == opReturn && gives[p.info[i].Path] {
-			in.op = opReturnInto
+			p.returnsInto(in.target)
 		}
 	}
 	return nil
+}
+
+// returnsInto makes the path that begins at pc look, when it returns, whether its caller takes results.
+func (p *Program) returnsInto(pc uint32) {
+	for path := p.info[pc].Path; int(pc) < len(p.code) && p.info[pc].Path == path; pc++ {
+		if p.code[pc].op == opReturn {
+			p.code[pc].op = opReturnInto
+		}
+	}
 }
 
 // shorten takes out what leads nowhere between two steps: calls of empty paths, and jumps to jumps.
@@ -238,19 +250,23 @@ func (p *Program) land(pc uint32) uint32 {
 	return pc
 }
 
+func (p *Program) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(p.byName, name, func(e entry, name string) int { return strings.Compare(e.name, name) })
+}
+
 // Entry returns where the named path begins. Asking for a path that the machine does not have is a
 // programming mistake, so it panics; Has asks first.
 func (p *Program) Entry(name string) uint32 {
-	pc, ok := p.entry[name]
+	at, ok := p.find(name)
 	if !ok {
 		panic("step: no path named " + name)
 	}
-	return pc
+	return p.byName[at].pc
 }
 
 // Has reports whether the machine has a path of that name.
 func (p *Program) Has(name string) bool {
-	_, ok := p.entry[name]
+	_, ok := p.find(name)
 	return ok
 }
 
