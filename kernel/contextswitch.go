@@ -122,7 +122,7 @@ func handOver() step.Seq {
 	return step.Seq{
 		step.Call("prepare_lock_switch"),
 		step.Call("__switch_to"),
-		step.Do("switch_to", "the CPU leaves prev's stack and goes on where next's stack says", switchTo),
+		step.Switch("switch_to", "the CPU leaves prev's stack and goes on where next's stack says", switchTo),
 		step.Call("finish_task_switch"),
 	}
 }

@@ -14,7 +14,7 @@ func callOthers(c *step.Ctx, kind machine.CallKind, want func(machine.CPUID) boo
 		if cpu == c.CPU || !c.S.CPUs[i].Online || !want(cpu) {
 			continue
 		}
-		c.S.Calls(cpu).Set(c.CPU)
+		c.S.Ask(cpu, c.CPU)
 		c.Stats.IPIs++
 	}
 }
@@ -66,7 +66,7 @@ var crossCallPaths = []*step.Path{
 						}
 						c.Barrier()
 					})), nil),
-				step.Do("csd_unlock", "who asked may go on", func(c *step.Ctx) { c.S.Calls(c.CPU).Clear(c.F.CPU) }),
+				step.Do("csd_unlock", "who asked may go on", func(c *step.Ctx) { c.S.Answer(c.CPU, c.F.CPU) }),
 			}),
 			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }),
 		},

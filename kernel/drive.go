@@ -30,17 +30,27 @@ func (m *Machine) With(s *machine.State) *Machine { return newMachine(m.Prog, s)
 
 // Enter has the task that runs on cpu enter the named path, and runs the machine until it settles.
 func (m *Machine) Enter(cpu machine.CPUID, path string, args machine.Frame) error {
-	m.Push(cpu, m.Prog.Entry(path), args)
-	return m.Settle(cpu)
+	return m.enter(cpu, m.Prog.Entry(path), args)
 }
 
 // Push has the task that runs on cpu enter the path at entry. Nothing runs yet.
 func (m *Machine) Push(cpu machine.CPUID, entry uint32, args machine.Frame) {
+	m.bottom(cpu)
+	m.BeginAt(cpu, entry, args)
+}
+
+func (m *Machine) enter(cpu machine.CPUID, entry uint32, args machine.Frame) error {
+	m.bottom(cpu)
+	m.Put(cpu, entry, &args)
+	return m.Settle(cpu)
+}
+
+// bottom makes the stack that cpu stands on end with the way back to user mode.
+func (m *Machine) bottom(cpu machine.CPUID) {
 	stack := m.S.CPUs[cpu].Stack
 	if m.S.Tasks[stack].Depth == 0 {
 		m.S.Push(stack).PC = m.exitToUser
 	}
-	m.BeginAt(cpu, entry, args)
 }
 
 // Switch has cpu switch to next, which must be queued on it, or to its idle task. It begins as a
@@ -51,14 +61,12 @@ func (m *Machine) Switch(cpu machine.CPUID, next machine.TaskID, asleep bool) er
 		n = 0
 	}
 	m.S.CPUs[cpu].Pick = next
-	m.Push(cpu, m.schedule, machine.Frame{N: n})
-	return m.Settle(cpu)
+	return m.enter(cpu, m.schedule, machine.Frame{N: n})
 }
 
 // Wake wakes task on the run queue of target, from an interrupt on by.
 func (m *Machine) Wake(by machine.CPUID, task machine.TaskID, target machine.CPUID) error {
-	m.Push(by, m.wakeUp, machine.Frame{Next: task, CPU: target})
-	return m.Settle(by)
+	return m.enter(by, m.wakeUp, machine.Frame{Next: task, CPU: target})
 }
 
 // Interrupt delivers what waits for cpu, if it takes interrupts now, and reports whether it did.

@@ -48,7 +48,7 @@ var membarrierPaths = []*step.Path{
 				step.Do("rcu_dereference(cpu_rq(cpu)->curr)", "a thread of this mm runs there: it is asked; a borrower is not", func(c *step.Ctx) {
 					there := &c.S.CPUs[c.F.CPU]
 					if c.F.CPU != c.CPU && there.Online && c.T(there.Curr).MM == c.F.MM {
-						c.S.Calls(c.F.CPU).Set(c.CPU)
+						c.S.Ask(c.F.CPU, c.CPU)
 						c.Stats.IPIs++
 					}
 					nextCPU(c)

@@ -19,5 +19,5 @@ type Global struct {
 	NextMMSerial   uint32 // last_mm_ctx_id
 	NextTaskSerial uint32
 	KernelEntries  uint32 // top-level entries of the kernel half in swapper_pg_dir
-	_              uint32
+	CallsPending   uint32 // cross-CPU calls that were asked for and not yet run, on all CPUs together
 }

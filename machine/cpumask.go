@@ -47,13 +47,33 @@ func (s *State) MMCPUMask(mm MMID) CPUMask {
 	return s.masks[int(mm)*s.maskWords : int(mm)*s.maskWords+s.maskWords]
 }
 
-// Calls returns the CPUs whose cross-CPU call cpu has yet to run.
+// Calls returns the CPUs whose cross-CPU call cpu has yet to run. It is for reading: Ask and Answer
+// change it, and keep count.
 func (s *State) Calls(cpu CPUID) CPUMask {
 	return s.calls[int(cpu)*s.maskWords : int(cpu)*s.maskWords+s.maskWords]
 }
 
+// Ask gives cpu the cross-CPU call of from to run.
+func (s *State) Ask(cpu, from CPUID) {
+	if m := s.Calls(cpu); !m.Has(from) {
+		m.Set(from)
+		s.Global.CallsPending++
+	}
+}
+
+// Answer says that cpu has run the call of from.
+func (s *State) Answer(cpu, from CPUID) {
+	if m := s.Calls(cpu); m.Has(from) {
+		m.Clear(from)
+		s.Global.CallsPending--
+	}
+}
+
 // Called reports whether some CPU still has to run the call of cpu.
 func (s *State) Called(cpu CPUID) bool {
+	if s.NoCalls() {
+		return false
+	}
 	w, b := int(cpu>>6), uint64(1)<<(cpu&63)
 	for i := w; i < len(s.calls); i += s.maskWords {
 		if s.calls[i]&b != 0 {
@@ -67,4 +87,4 @@ func (s *State) Called(cpu CPUID) bool {
 func (s *State) Wakers() CPUMask { return s.wakers }
 
 // NoCalls reports whether no CPU has a cross-CPU call to run.
-func (s *State) NoCalls() bool { return CPUMask(s.calls).Empty() }
+func (s *State) NoCalls() bool { return s.Global.CallsPending == 0 }

@@ -54,3 +54,13 @@ func (s *State) Stack(t TaskID) []Frame {
 	lo := int(t) * s.stackDepth
 	return s.Frames[lo : lo+int(s.Tasks[t].Depth)]
 }
+
+// Room returns all frames of t's kernel stack, the live ones first. It is for an executor that keeps
+// count of the live ones itself while it runs, and says so with SetDepth before anybody else looks.
+func (s *State) Room(t TaskID) []Frame {
+	lo := int(t) * s.stackDepth
+	return s.Frames[lo : lo+s.stackDepth : lo+s.stackDepth]
+}
+
+// SetDepth makes the first depth frames of t's kernel stack the live ones.
+func (s *State) SetDepth(t TaskID, depth int) { s.Tasks[t].Depth = uint8(depth) }

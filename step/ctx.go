@@ -29,7 +29,11 @@ func (c *Ctx) T(t machine.TaskID) *machine.Task { return &c.S.Tasks[t] }
 func (c *Ctx) Broken(rule, detail string) { c.exec.broken(c.CPU, rule, detail) }
 
 // StandOn moves the CPU to another task's kernel stack: what runs next is whatever that stack says.
+// Only a Switch step may do it.
 func (c *Ctx) StandOn(t machine.TaskID) {
+	if c.exec.Prog.code[c.exec.pc].op != opSwitch {
+		panic("step: " + c.exec.Prog.At(c.exec.pc).Label + " moves the stack, but is not made with step.Switch")
+	}
 	c.C.Stack = t
 	c.F = c.S.Top(t)
 }

@@ -72,13 +72,18 @@ func (e *Exec) Begin(cpu machine.CPUID, path string, args machine.Frame) {
 	e.BeginAt(cpu, e.Prog.Entry(path), args)
 }
 
-// BeginAt is Begin with a path's entry that was looked up before, for loops that count nanoseconds.
+// BeginAt is Begin with a path's entry that was looked up before.
 func (e *Exec) BeginAt(cpu machine.CPUID, entry uint32, args machine.Frame) {
-	f := e.S.Push(e.S.CPUs[cpu].Stack)
-	*f = args
-	f.PC = entry
+	e.Put(cpu, entry, &args)
 	e.load(cpu)
 	e.advance()
+}
+
+// Put is BeginAt for a caller that goes on with Run: conditions before the first step are left to it.
+func (e *Exec) Put(cpu machine.CPUID, entry uint32, args *machine.Frame) {
+	f := e.S.Push(e.S.CPUs[cpu].Stack)
+	*f = *args
+	f.PC = entry
 }
 
 func (e *Exec) load(cpu machine.CPUID) {
@@ -103,13 +108,12 @@ func (e *Exec) advance() {
 			}
 		case opJump:
 			c.F.PC = in.target
-		case opCall:
-			e.call(in)
-		case opReturn:
-			e.ret()
-		case opIRet:
-			c.S.Pop(c.C.Stack)
-			c.F = c.S.Top(c.C.Stack)
+		case opCall, opCallWith, opCallRun, opCallRunWith:
+			e.call(in.target)
+		case opReturnInto:
+			e.returnInto()
+		case opReturn, opIRet:
+			e.pop()
 		case opHalt:
 			panic("step: a frame was pushed without a path")
 		default:
@@ -118,32 +122,38 @@ func (e *Exec) advance() {
 	}
 }
 
-func (e *Exec) call(in *Instr) {
+func (e *Exec) call(entry uint32) {
 	c := &e.ctx
 	caller := c.F
-	caller.PC++
 	callee := c.S.Push(c.C.Stack)
 	*callee = *caller
-	callee.PC = in.target
-	if in.bind != nil {
-		in.bind(caller, callee)
+	if bind := e.Prog.info[caller.PC].bind; bind != nil {
+		bind(caller, callee)
 	}
+	caller.PC++
+	callee.PC = entry
 	c.F = callee
 }
 
-func (e *Exec) ret() {
+func (e *Exec) pop() {
 	c := &e.ctx
-	if d := c.S.Tasks[c.C.Stack].Depth; d > 1 {
-		if in := &e.Prog.code[c.S.Top2(c.C.Stack).PC-1]; in.op == opCall && in.result != nil {
-			e.callee = *c.F
-			c.S.Pop(c.C.Stack)
-			c.F = c.S.Top(c.C.Stack)
-			in.result(c.F, &e.callee)
-			return
-		}
-	}
 	c.S.Pop(c.C.Stack)
 	c.F = c.S.Top(c.C.Stack)
+}
+
+// returnInto returns to a caller that may take results. What is interrupted right behind a call is
+// no caller: a handler returns with pop.
+func (e *Exec) returnInto() {
+	c := &e.ctx
+	callee := *c.F
+	e.pop()
+	if c.F == nil {
+		return
+	}
+	if result := e.Prog.info[c.F.PC-1].result; result != nil {
+		e.callee = callee
+		result(c.F, &e.callee)
+	}
 }
 
 // Next returns the step that cpu stands at, or nil where its stack is empty.
@@ -159,17 +169,21 @@ func (e *Exec) Next(cpu machine.CPUID) *Instr {
 // nothing to run or waits.
 func (e *Exec) Outcomes(cpu machine.CPUID) int {
 	e.load(cpu)
-	c := &e.ctx
-	if c.F == nil {
+	if e.ctx.F == nil {
 		return 0
 	}
+	return e.outcomes()
+}
+
+func (e *Exec) outcomes() int {
+	c := &e.ctx
 	switch in := &e.Prog.code[c.F.PC]; in.op {
 	case opWait:
 		if !in.cond(c) {
 			return 0
 		}
 	case opChoose:
-		return in.choices(c)
+		return e.Prog.choices[in.target](c)
 	}
 	return 1
 }
@@ -184,16 +198,15 @@ func (e *Exec) Step(cpu machine.CPUID, outcome int) {
 
 func (e *Exec) step() {
 	c := &e.ctx
-	in := &e.Prog.code[c.F.PC]
 	e.pc = c.F.PC
 	if e.Watch != nil {
-		e.Watch.Before(c.CPU, in)
+		e.Watch.Before(c.CPU, e.Prog.At(e.pc))
 	}
 	c.F.PC++
-	in.do(c)
+	e.Prog.code[e.pc].do(c)
 	e.Stats.Steps++
 	if e.Watch != nil {
-		e.Watch.After(c.CPU, in)
+		e.Watch.After(c.CPU, e.Prog.At(e.pc))
 	}
 }
 
@@ -201,27 +214,27 @@ func (e *Exec) step() {
 // reports whether the stack is empty.
 func (e *Exec) Run(cpu machine.CPUID) bool {
 	e.load(cpu)
+	if e.Watch == nil {
+		return e.straight()
+	}
+	return e.stepwise()
+}
+
+// stepwise is what straight does, one step at a time.
+func (e *Exec) stepwise() bool {
 	c := &e.ctx
 	for {
 		e.advance()
 		if c.F == nil {
 			return true
 		}
-		in := &e.Prog.code[c.F.PC]
-		switch in.op {
-		case opWait:
-			if !in.cond(c) {
-				return false
-			}
-		case opChoose:
-			n := in.choices(c)
-			if n == 0 {
-				return false
-			}
-			c.Choice = 0
-			if e.Choose != nil && n > 1 {
-				c.Choice = e.Choose(c, in, n)
-			}
+		n := e.outcomes()
+		if n == 0 {
+			return false
+		}
+		c.Choice = 0
+		if n > 1 && e.Choose != nil {
+			c.Choice = e.Choose(c, e.Prog.At(c.F.PC), n)
 		}
 		e.step()
 	}

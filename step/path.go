@@ -56,6 +56,8 @@ type Node struct {
 	then    Seq
 	orElse  Seq
 	ours    bool
+	// switches marks a step that may move the CPU to another stack.
+	switches bool
 }
 
 type nodeKind uint8
@@ -76,6 +78,11 @@ func Do(label, why string, do func(*Ctx)) Node {
 // Ours is a step that no kernel symbol stands for.
 func Ours(label, why string, do func(*Ctx)) Node {
 	return Node{kind: nodeStep, label: label, why: why, do: do, ours: true}
+}
+
+// Switch is a step that may move the CPU to another stack, by Ctx.StandOn. No other step may.
+func Switch(label, why string, do func(*Ctx)) Node {
+	return Node{kind: nodeStep, label: label, why: why, do: do, switches: true}
 }
 
 // Wait is a step that cannot run before ready holds: a spin lock, a wait for an acknowledgement.

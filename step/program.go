@@ -2,6 +2,8 @@ package step
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"switchyard/machine"
 )
@@ -10,85 +12,114 @@ type opcode uint8
 
 const (
 	opDo opcode = iota
+	opSwitch
 	opWait
 	opChoose
 	opBranch // falls through when cond holds, else goes to target
 	opJump
 	opCall
+	opCallWith    // a call that binds locals of the callee
+	opCallRun     // a call of a path that is one run of Do steps and no more
+	opCallRunWith // one that binds locals
 	opReturn
-	opIRet // return from a handler: what was interrupted called nobody
-	opHalt // never runs: PC 0
+	opReturnInto // a return whose caller may take results
+	opIRet       // return from a handler: what was interrupted called nobody
+	opHalt       // never runs: PC 0
 )
 
-// Instr is one instruction of a linked program.
-type Instr struct {
+// instr is what the executor reads of an instruction. It is kept apart from what people read of it,
+// Instr, so that a whole switch stays in the first-level cache.
+type instr struct {
+	do     func(*Ctx)
+	cond   func(*Ctx) bool // of a branch; of a wait: may it run
+	target uint32          // of a branch, jump or call; of a choice: its index in Program.choices
 	op     opcode
-	target uint32
+	run    uint8 // how many Do steps follow each other from here on
+}
 
-	do      func(*Ctx)
-	cond    func(*Ctx) bool // of a branch; of a wait: may it run
-	choices func(*Ctx) int
-	bind    func(caller, callee *machine.Frame)
-	result  func(caller, callee *machine.Frame)
-
+// Instr is one instruction of a linked program, as the stepper and the checker show it.
+type Instr struct {
 	Label string
 	Why   string
 	Ours  bool // no kernel symbol stands behind the label
 	Path  *Path
+
+	step   bool
+	bind   func(caller, callee *machine.Frame)
+	result func(caller, callee *machine.Frame)
 }
 
 // IsStep reports whether the instruction is a step, rather than a condition or a call between steps.
-func (i *Instr) IsStep() bool { return i.op <= opChoose }
+func (i *Instr) IsStep() bool { return i.step }
 
 // Program is the paths of one machine, linked.
 type Program struct {
-	code  []Instr
-	paths []*Path
-	entry []uint32 // for each path
+	code    []instr
+	info    []Instr // for each instruction of code
+	choices []func(*Ctx) int
+
+	paths  []*Path
+	byName []entry // sorted
+}
+
+// entry is where a path begins.
+type entry struct {
+	name string
+	pc   uint32
 }
 
 // Link selects, out of all paths, those that hold for c and resolves their calls. A name that no
 // path of this machine carries, or that two of them do, is a mistake in the tables.
 func Link(c *machine.Config, all ...[]*Path) (*Program, error) {
-	p := &Program{code: []Instr{{op: opHalt, Label: "none"}}}
+	p := &Program{}
+	p.emit(instr{op: opHalt}, Instr{Label: "none"})
 	for _, group := range all {
 		for _, path := range group {
 			if !path.Holds(c) {
 				continue
 			}
-			if old := p.find(path.Name); old >= 0 {
+			if p.Has(path.Name) {
 				return nil, fmt.Errorf("step: two paths named %s hold for %s on %s", path.Name, c.Release, c.Arch)
 			}
-			p.paths = append(p.paths, path)
+			p.add(path)
 		}
 	}
-	p.entry = make([]uint32, len(p.paths))
-	for i, path := range p.paths {
-		p.entry[i] = p.here()
-		p.compile(path, path.Body)
-		p.emit(Instr{op: returnOp(path), Label: "return", Path: path})
+	if err := p.resolve(c); err != nil {
+		return nil, err
 	}
-	for i := range p.code {
-		in := &p.code[i]
-		if in.op != opCall {
-			continue
-		}
-		callee := p.find(in.Label)
-		if callee < 0 {
-			return nil, fmt.Errorf("step: %s calls %s, which no path of %s on %s is named", in.Path.Name, in.Label, c.Release, c.Arch)
-		}
-		in.target = p.entry[callee]
-	}
+	p.shorten()
+	p.measure()
 	return p, nil
 }
 
-func (p *Program) find(name string) int {
-	for i, path := range p.paths {
-		if path.Name == name {
-			return i
+// measure counts for every Do step how many follow each other, and finds the calls that run no more
+// than such a row of steps.
+func (p *Program) measure() {
+	for i := len(p.code) - 1; i >= 0; i-- {
+		if in := &p.code[i]; in.op == opDo {
+			in.run = 1
+			if next := p.code[i+1].run; next < 255 {
+				in.run += next
+			}
 		}
 	}
-	return -1
+	for i := range p.code {
+		in := &p.code[i]
+		if in.op != opCall && in.op != opCallWith {
+			continue
+		}
+		if to := &p.code[in.target]; to.op == opDo && p.code[in.target+uint32(to.run)].op == opReturn {
+			in.op, in.run = in.op+opCallRun-opCall, to.run
+		}
+	}
+}
+
+func (p *Program) add(path *Path) {
+	at, _ := p.find(path.Name)
+	p.byName = slices.Insert(p.byName, at, entry{path.Name, p.here()})
+	p.paths = append(p.paths, path)
+	p.compile(path, path.Body)
+	p.emit(instr{op: returnOp(path)}, Instr{Label: "return", Path: path})
 }
 
 func returnOp(p *Path) opcode {
@@ -100,8 +131,10 @@ func returnOp(p *Path) opcode {
 
 func (p *Program) here() uint32 { return uint32(len(p.code)) }
 
-func (p *Program) emit(in Instr) uint32 {
+func (p *Program) emit(in instr, info Instr) uint32 {
+	info.step = in.op <= opChoose
 	p.code = append(p.code, in)
+	p.info = append(p.info, info)
 	return uint32(len(p.code) - 1)
 }
 
@@ -112,28 +145,23 @@ func (p *Program) compile(path *Path, body Seq) {
 }
 
 func (p *Program) compileNode(path *Path, n Node) {
-	in := Instr{Label: n.label, Why: n.why, Ours: n.ours, Path: path, do: n.do, choices: n.choices, bind: n.bind, result: n.result}
+	info := Instr{Label: n.label, Why: n.why, Ours: n.ours, Path: path, bind: n.bind, result: n.result}
 	switch n.kind {
 	case nodeStep:
-		switch {
-		case n.ready != nil:
-			in.op, in.cond = opWait, n.ready
-		case n.choices != nil:
-			in.op = opChoose
-		}
-		p.emit(in)
+		p.emit(p.compileStep(n), info)
 	case nodeCall:
-		in.op = opCall
-		p.emit(in)
+		op := opCall
+		if n.bind != nil {
+			op = opCallWith
+		}
+		p.emit(instr{op: op}, info)
 	case nodeReturn:
-		in.op = returnOp(path)
-		p.emit(in)
+		p.emit(instr{op: returnOp(path)}, info)
 	case nodeIf:
-		in.op, in.cond = opBranch, n.cond
-		branch := p.emit(in)
+		branch := p.emit(instr{op: opBranch, cond: n.cond}, info)
 		p.compile(path, n.then)
 		if len(n.orElse) > 0 {
-			jump := p.emit(Instr{op: opJump, Path: path})
+			jump := p.emit(instr{op: opJump}, Instr{Path: path})
 			p.code[branch].target = p.here()
 			p.compile(path, n.orElse)
 			p.code[jump].target = p.here()
@@ -141,32 +169,112 @@ func (p *Program) compileNode(path *Path, n Node) {
 		}
 		p.code[branch].target = p.here()
 	case nodeLoop:
-		in.op, in.cond = opBranch, n.cond
-		branch := p.emit(in)
+		branch := p.emit(instr{op: opBranch, cond: n.cond}, info)
 		p.compile(path, n.then)
-		p.emit(Instr{op: opJump, target: branch, Path: path})
+		p.emit(instr{op: opJump, target: branch}, Instr{Path: path})
 		p.code[branch].target = p.here()
 	}
+}
+
+func (p *Program) compileStep(n Node) instr {
+	in := instr{do: n.do}
+	switch {
+	case n.switches:
+		in.op = opSwitch
+	case n.ready != nil:
+		in.op, in.cond = opWait, n.ready
+	case n.choices != nil:
+		in.op, in.target = opChoose, uint32(len(p.choices))
+		p.choices = append(p.choices, n.choices)
+	}
+	return in
+}
+
+// resolve gives every call its target.
+func (p *Program) resolve(c *machine.Config) error {
+	for i := range p.code {
+		in, info := &p.code[i], &p.info[i]
+		if in.op != opCall && in.op != opCallWith {
+			continue
+		}
+		at, ok := p.find(info.Label)
+		if !ok {
+			return fmt.Errorf("step: %s calls %s, which no path of %s on %s is named", info.Path.Name, info.Label, c.Release, c.Arch)
+		}
+		in.target = p.byName[at].pc
+		if info.result != nil {
+			p.returnsInto(in.target)
+		}
+	}
+	return nil
+}
+
+// returnsInto makes the path that begins at pc look, when it returns, whether its caller takes results.
+func (p *Program) returnsInto(pc uint32) {
+	for path := p.info[pc].Path; int(pc) < len(p.code) && p.info[pc].Path == path; pc++ {
+		if p.code[pc].op == opReturn {
+			p.code[pc].op = opReturnInto
+		}
+	}
+}
+
+// shorten takes out what leads nowhere between two steps: calls of empty paths, and jumps to jumps.
+// No step sees the difference, since a machine never rests there.
+func (p *Program) shorten() {
+	for i := range p.code {
+		in := &p.code[i]
+		if p.skippable(in, &p.info[i]) {
+			*in = instr{op: opJump, target: uint32(i) + 1}
+		}
+	}
+	for i := range p.code {
+		in := &p.code[i]
+		if in.op == opJump || in.op == opBranch {
+			in.target = p.land(in.target)
+		}
+	}
+}
+
+func (p *Program) skippable(in *instr, info *Instr) bool {
+	return (in.op == opCall || in.op == opCallWith) && info.result == nil && p.code[in.target].op == opReturn
+}
+
+// land follows jumps from pc, though not for ever: a loop of jumps alone stays as it is.
+func (p *Program) land(pc uint32) uint32 {
+	for range len(p.code) {
+		if p.code[pc].op != opJump {
+			break
+		}
+		pc = p.code[pc].target
+	}
+	return pc
+}
+
+func (p *Program) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(p.byName, name, func(e entry, name string) int { return strings.Compare(e.name, name) })
 }
 
 // Entry returns where the named path begins. Asking for a path that the machine does not have is a
 // programming mistake, so it panics; Has asks first.
 func (p *Program) Entry(name string) uint32 {
-	i := p.find(name)
-	if i < 0 {
+	at, ok := p.find(name)
+	if !ok {
 		panic("step: no path named " + name)
 	}
-	return p.entry[i]
+	return p.byName[at].pc
 }
 
 // Has reports whether the machine has a path of that name.
-func (p *Program) Has(name string) bool { return p.find(name) >= 0 }
+func (p *Program) Has(name string) bool {
+	_, ok := p.find(name)
+	return ok
+}
 
 // Paths returns the linked paths in the order in which they were given.
 func (p *Program) Paths() []*Path { return p.paths }
 
 // At returns the instruction at pc.
-func (p *Program) At(pc uint32) *Instr { return &p.code[pc] }
+func (p *Program) At(pc uint32) *Instr { return &p.info[pc] }
 
 // Len is the number of instructions.
 func (p *Program) Len() int { return len(p.code) }
