@@ -93,10 +93,16 @@ var kthreadPaths = []*step.Path{
 		Body:   append(step.Seq{self()}, useIfDifferent(false, false, "switch_mm")...),
 	},
 	{
-		Name: "kthread_use_mm", Since: machine.V5_0, Until: machine.V6_1,
+		Name: "kthread_use_mm", Since: machine.V5_0, Until: machine.V6_1, Only: not(onX86),
 		Source: "mm/mmu_context.c:use_mm (4.20)",
 		Doc:    "A kernel thread works in a user address space. Its loan of another one is given back. Named use_mm until 5.8.",
 		Body:   append(step.Seq{self()}, useIfDifferent(false, false, "switch_mm_irqs_off")...),
+	},
+	{
+		Name: "kthread_use_mm", Since: machine.V5_0, Until: machine.V6_1, Only: onX86,
+		Source: "mm/mmu_context.c:use_mm (4.20), arch/x86/mm/tlb.c:switch_mm",
+		Doc:    "A kernel thread works in a user address space. Its loan of another one is given back. Named use_mm until 5.8. Here it calls switch_mm, which on x86 turns interrupts off around the switch.",
+		Body:   append(step.Seq{self()}, useIfDifferent(false, false, "switch_mm")...),
 	},
 	{
 		Name: "kthread_use_mm", Since: machine.V6_1, Until: machine.V6_12,

@@ -206,12 +206,12 @@ var refPaths = []*step.Path{
 	{
 		Name: "cleanup_lazy_tlbs", Since: machine.V6_12, Only: func(c *machine.Config) bool { return c.Lazy == machine.LazyShootdown },
 		Source: "kernel/fork.c:cleanup_lazy_tlbs (6.12, CONFIG_MMU_LAZY_TLB_SHOOTDOWN)",
-		Doc:    "Makes every CPU that still borrows the dying address space leave it. Departs: ports that keep no mm_cpumask ask every CPU, as a port that chose this option would have to.",
+		Doc:    "Makes every CPU that still borrows the dying address space leave it. Departs: arm64 keeps no mm_cpumask, and x86 takes a borrower off it when page tables are freed, so these ask every CPU, as a port that chose this option would have to.",
 		Body: step.Seq{
 			step.Do("on_each_cpu_mask", "borrowers are not counted, so every CPU that may have it loaded is asked", func(c *step.Ctx) {
 				c.C.CallMM = c.F.MM
 				callOthers(c, machine.CallShootLazies, func(cpu machine.CPUID) bool {
-					return c.S.Config.Arch == machine.ARM64 || c.S.MMCPUMask(c.F.MM).Has(cpu)
+					return c.S.Config.Arch != machine.Classic || c.S.MMCPUMask(c.F.MM).Has(cpu)
 				})
 			}),
 			step.Call("do_shoot_lazy_tlb"),

@@ -1,0 +1,87 @@
+package x86
+
+import "switchyard/machine"
+
+// CheckCPU holds one CPU against what must be true of it between any two steps, and reports what is not.
+//
+//	I8   the loaded root and loaded_mm still exist
+//	I10  no walk through the loaded root can use freed page tables, lazily or not
+//	I12  slot and loaded_mm agree, no slot is newer than its address space, a user CPU is in the mask
+//	I13  no two slots name one address space
+//	I23  what a CPU that is not lazy caches of the loaded address space honours every finished flush
+//
+// I10 leaves out a window that these kernels have: see leaving.
+func CheckCPU(s *machine.State, cpu machine.CPUID, report func(rule, detail string)) {
+	c, t := &s.CPUs[cpu], &s.X86[cpu]
+	if !c.Online {
+		return
+	}
+	root := &s.MMs[c.Root]
+	if root.Alive&machine.HasRoot == 0 {
+		report("I8", "CR3 holds a page-table root that was freed")
+	}
+	settled := t.LoadedMM == c.Root
+	if settled && s.Config.Release >= machine.V5_0 {
+		checkSlots(s, t, root, report)
+	}
+	if c.Root == machine.InitMM {
+		return
+	}
+	if settled && !t.Lazy && !c.IRQOff && !s.MMCPUMask(c.Root).Has(cpu) {
+		report("I12", "a user address space is loaded, but its mask lacks this CPU: flushes will miss it")
+	}
+	checkCached(s, cpu, kernelTag(&s.Config, t.ASID), report)
+	if s.Config.PTI && s.Config.PCID && t.UserFlush&(1<<t.ASID) == 0 {
+		checkCached(s, cpu, userTag(&s.Config, t.ASID), report)
+	}
+}
+
+func checkSlots(s *machine.State, t *machine.X86CPU, loaded *machine.MM, report func(rule, detail string)) {
+	here := t.Ctxs[t.ASID]
+	if here.CtxID != uint64(loaded.Serial) {
+		report("I12", "the loaded slot names another address space than loaded_mm")
+	}
+	if here.TLBGen > loaded.TLBGen {
+		report("I12", "a slot claims a generation that its address space has not reached")
+	}
+	for i := range t.Ctxs {
+		for j := range i {
+			if t.Ctxs[i].CtxID != 0 && t.Ctxs[i].CtxID == t.Ctxs[j].CtxID {
+				report("I13", "two slots name one address space")
+			}
+		}
+	}
+}
+
+// leaving tells whether a CPU is between taking itself off the mask and writing CR3. From 4.14 to 6.12
+// the switch does these in that order, and so does leave_mm before; a flush that comes then frees page
+// tables without asking this CPU. Nothing uses user addresses meanwhile, and what the tag still holds is
+// behind in its generation, so it is flushed before use; only a speculative walk could look. That walk
+// is the bug that 2.6.39 fixed in the switch by clearing the bit last, and 7.3 cannot have it any more.
+func leaving(s *machine.State, cpu machine.CPUID) bool {
+	c, t := &s.CPUs[cpu], &s.X86[cpu]
+	if t.LoadedMM != c.Root {
+		return true
+	}
+	if s.MMCPUMask(c.Root).Has(cpu) {
+		return false
+	}
+	if s.Config.Release < machine.V5_0 {
+		return t.Lazy
+	}
+	return c.IRQOff
+}
+
+func checkCached(s *machine.State, cpu machine.CPUID, tag uint32, report func(rule, detail string)) {
+	c, t := &s.CPUs[cpu], &s.X86[cpu]
+	mm, e := &s.MMs[c.Root], s.Cached(cpu, tag)
+	if e == nil || e.Owner != mm.Serial {
+		return
+	}
+	if !e.Walk.Covers(mm.TablesDone) && !leaving(s, cpu) {
+		report("I10", "page tables were freed that this CPU may still have cached a way into")
+	}
+	if !e.Seen.Covers(mm.Done) && !t.Lazy && !c.IRQOff && t.LoadedMM == c.Root {
+		report("I23", "a finished flush left old translations on a CPU that is not lazy")
+	}
+}
