@@ -17,6 +17,7 @@ func XchgFastPath() []*step.Path {
 	s50, s612 := switch50, switch612
 	s50.fast, s612.fast = fastXchg, fastXchg
 	return slices.Concat(
+		switch44.paths(machine.V4_4, machine.V5_0, "switch_mm", switchSource, "4.4"),
 		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, "4.14"),
 		s612.paths(machine.V6_12, 0, "switch_mm_irqs_off", switchSource, "4.14"),
 	)
