@@ -173,6 +173,9 @@ func freeStack(c *step.Ctx) {
 			c.Broken("I19", "a kernel stack was freed while a CPU stands on it")
 		}
 	}
+	for t.Depth > 0 {
+		c.S.Pop(c.F.Next)
+	}
 	t.StackFreed = true
 }
 
