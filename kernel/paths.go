@@ -29,5 +29,7 @@ func Link(c *machine.Config, port Port, variations ...*step.Path) (*step.Program
 	if c.Lazy == machine.LazyOff {
 		all = override(all, lazyOffPaths(c))
 	}
+	// A variation of other releases must not take an intact path's place.
+	variations = slices.DeleteFunc(slices.Clone(variations), func(p *step.Path) bool { return !p.Holds(c) })
 	return step.Link(c, override(all, variations))
 }
