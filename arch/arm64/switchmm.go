@@ -73,11 +73,12 @@ type switching struct {
 	hw       hardwareASID
 	reserved func(*step.Ctx)
 	saves    bool // update_saved_ttbr0: since software PAN
+	keepRoot bool // CnP without the reserved root first: broken
 }
 
 func (s switching) body(pan, cnp bool) step.Seq {
 	change := step.Seq{}
-	if cnp {
+	if cnp && !s.keepRoot {
 		change = append(change, step.Do("cpu_set_reserved_ttbr0", "other CPUs share our TLB entries: none may come from the old root once its ASID is no longer ours", s.reserved))
 	}
 	change = append(change, s.fast...)

@@ -11,16 +11,46 @@ import (
 // The variations below are kernels with a bug, historical or seeded, for kernel.Link to put in the
 // place of the intact paths.
 
-// XchgFastPath is the fast path up to 4.15 in any release (B13): a zero that a rollover left in
+// XchgFastPath is the fast path up to 4.15 in later releases (B13; 4.4 has it anyway): a zero that a rollover left in
 // active_asids is overwritten, so the next rollover takes a stale id for the one in use.
 func XchgFastPath() []*step.Path {
 	s50, s612 := switch50, switch612
 	s50.fast, s612.fast = fastXchg, fastXchg
 	return slices.Concat(
-		switch44.paths(machine.V4_4, machine.V5_0, "switch_mm", switchSource, "4.4"),
 		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, "4.14"),
 		s612.paths(machine.V6_12, 0, "switch_mm_irqs_off", switchSource, "4.14"),
 	)
+}
+
+// RootBeforeASID writes the root while the ASID is still the old one's (seeded): a walk in between
+// files what it finds under somebody else's ASID.
+func RootBeforeASID() []*step.Path {
+	s50, s612 := switch50, switch612
+	s50.regs, s612.regs = rootFirst, rootFirst
+	return slices.Concat(
+		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, "broken"),
+		s612.paths(machine.V6_12, 0, "switch_mm_irqs_off", switchSource, "broken"),
+	)
+}
+
+// SharedRootKept leaves the old root in TTBR0 while its ASID is given up, although other CPUs share our
+// TLB entries (seeded; it matters with CnP only).
+func SharedRootKept() []*step.Path {
+	s50, s612 := switch50, switch612
+	s50.keepRoot, s612.keepRoot = true, true
+	return slices.Concat(
+		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, "broken"),
+		s612.paths(machine.V6_12, 0, "switch_mm_irqs_off", switchSource, "broken"),
+	)
+}
+
+func rootFirst(hw hardwareASID) step.Seq {
+	return step.Seq{
+		step.Do("write_sysreg(ttbr0_el1)", "too early: the ASID is still that of the old root", writeRoot),
+		step.Do("write_sysreg(ttbr1_el1)", "too late: a walk may have gone through the new root already", func(c *step.Ctx) {
+			arm(c).HWASID = asidOf(c, hw)
+		}),
+	}
 }
 
 // withAllocator returns new_context and flush_context of every release, each changed by change.
