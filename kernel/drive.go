@@ -69,21 +69,28 @@ func (m *Machine) Wake(by machine.CPUID, task machine.TaskID, target machine.CPU
 	return m.enter(by, m.wakeUp, machine.Frame{Next: task, CPU: target})
 }
 
-// Interrupt delivers what waits for cpu, if it takes interrupts now, and reports whether it did.
+// Interrupt delivers what waits for cpu, if it takes interrupts now, and reports whether it did. One that
+// comes in user mode returns through exit_to_user_mode, like any other entry.
 func (m *Machine) Interrupt(cpu machine.CPUID) bool {
 	c := &m.S.CPUs[cpu]
 	if c.IRQOff || !c.Online {
 		return false
 	}
 	if !m.S.Calls(cpu).Empty() {
-		m.BeginAt(cpu, m.callQueue, machine.Frame{})
+		m.take(cpu, m.callQueue)
 		return true
 	}
 	if m.S.Wakers().Has(cpu) {
-		m.BeginAt(cpu, m.wakeQueue, machine.Frame{})
+		m.take(cpu, m.wakeQueue)
 		return true
 	}
 	return false
+}
+
+// take enters a handler. The CPU turns interrupts off with the same stroke, so that no other one nests.
+func (m *Machine) take(cpu machine.CPUID, handler uint32) {
+	m.Push(cpu, handler, machine.Frame{})
+	m.S.CPUs[cpu].IRQOff = true
 }
 
 // Settle runs cpu to the end of what it has begun; whenever it has to wait for others, or has work

@@ -82,7 +82,10 @@ func scheduleBody(lock step.Seq, tracepointHere bool) step.Seq {
 				c.Broken("I21", "no full barrier between the last user access and the store to rq->curr")
 			}
 			c.C.Curr = c.F.Next
-			c.C.BarrierSinceCurr = false
+			// From one thread of a process to another membarrier finds a thread of it either way.
+			if c.T(c.F.Prev).MM != c.T(c.F.Next).MM {
+				c.C.BarrierSinceCurr = false
+			}
 		}),
 	}
 	if tracepointHere {

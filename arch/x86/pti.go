@@ -25,6 +25,11 @@ func userFlushPending(c *step.Ctx) bool {
 	return t.UserFlush&(1<<t.ASID) != 0
 }
 
+// exitIRQOff: user_access, which stands for the return from interrupt, lets interrupts in again.
+var exitIRQOff = step.Do("local_irq_disable_exit_to_user", "a flush that came after the look at the note would leave another one", func(c *step.Ctx) {
+	c.C.IRQOff = true
+})
+
 var ptiPaths = []*step.Path{
 	{
 		Name: "arch_exit_to_user_mode", Only: together,
@@ -36,6 +41,7 @@ var ptiPaths = []*step.Path{
 		Source: "arch/x86/entry/calling.h:SWITCH_TO_USER_CR3 (6.1, 6.12)",
 		Doc:    "The user root of the loaded address space, under its own PCID; the flush that was put off is done with the same write.",
 		Body: step.Seq{
+			exitIRQOff,
 			step.If("a user flush was put off", userFlushPending, step.Then(
 				step.Do("user_pcid_flush_mask", "the user PCID is emptied now, before user code can use what it holds", func(c *step.Ctx) {
 					t := tlb(c)
@@ -50,9 +56,12 @@ var ptiPaths = []*step.Path{
 		Name: "arch_exit_to_user_mode", Since: machine.V5_0, Only: isolatedU,
 		Source: "arch/x86/entry/calling.h:SWITCH_TO_USER_CR3 (6.1, 6.12, without PCID)",
 		Doc:    "Without identifiers each change between the two roots empties the TLB.",
-		Body: step.Seq{step.Do("SWITCH_TO_USER_CR3", "the TLB is emptied on every way out: the price of isolation without identifiers", func(c *step.Ctx) {
-			c.S.FlushTLB(c.CPU)
-			c.Stats.UserTableFlushes++
-		})},
+		Body: step.Seq{
+			exitIRQOff,
+			step.Do("SWITCH_TO_USER_CR3", "the TLB is emptied on every way out: the price of isolation without identifiers", func(c *step.Ctx) {
+				c.S.FlushTLB(c.CPU)
+				c.Stats.UserTableFlushes++
+			}),
+		},
 	},
 }

@@ -17,6 +17,7 @@ var userPaths = []*step.Path{
 
 func userAccess(c *step.Ctx) {
 	kernel.UserRuns(c)
+	c.C.IRQOff = false
 	t, m := tlb(c), c.Task().MM
 	switch {
 	case c.C.Root != m:
