@@ -3,16 +3,19 @@ package machine
 // Frame is one activation on a kernel stack: where it stands and its locals. Locals keep the
 // names that the kernel's functions give them; a path uses those that it needs.
 type Frame struct {
-	PC    uint32 // index into the program; 0 is an unused frame
-	State uint32 // prev_state in finish_task_switch; flags elsewhere
+	PC    uint32 `name:"pc"`    // index into the program; 0 is an unused frame
+	State uint32 `name:"state"` // prev_state in finish_task_switch; flags elsewhere
 
-	Prev, Next TaskID
-	MM, OldMM  MMID
+	Prev  TaskID `name:"prev"`
+	Next  TaskID `name:"next"`
+	MM    MMID   `name:"mm"`
+	OldMM MMID   `name:"oldmm"`
 
-	CPU CPUID
-	N   int32
+	CPU CPUID `name:"cpu"`
+	N   int32 `name:"n"`
 
-	Val, Val2 uint64
+	Val  uint64 `name:"val"`
+	Val2 uint64 `name:"val2"`
 }
 
 // Push adds a frame to t's kernel stack and returns it. The stack must have room: a path deeper
