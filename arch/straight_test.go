@@ -1,4 +1,4 @@
-package kernel_test
+package arch_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"switchyard/arch/classic"
+	"switchyard/arch"
 	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
@@ -186,21 +186,42 @@ func (tr *triplet) operate(t *rapid.T) {
 	}
 }
 
-func TestStraightLineIsStepByStep(t *testing.T) {
+// straightConfigs are the machines of the test: each port in its variants.
+func straightConfigs() []machine.Config {
+	base := machine.Config{CPUs: 3, Tasks: 9, MMs: 6}
+	variants := []func(*machine.Config){
+		func(c *machine.Config) { c.Arch = machine.Classic },
+		func(c *machine.Config) { c.Arch, c.Lazy = machine.Classic, machine.LazyShootdown },
+		func(c *machine.Config) { c.Arch, c.Lazy = machine.Classic, machine.LazyOff },
+		func(c *machine.Config) { c.Arch = machine.X86 },
+		func(c *machine.Config) { c.Arch, c.PCID, c.PTI = machine.X86, true, true },
+		func(c *machine.Config) { c.Arch, c.ASIDBits = machine.ARM64, 3 },
+		func(c *machine.Config) { c.Arch, c.ASIDBits, c.KPTI, c.PAN = machine.ARM64, 4, true, true },
+	}
+	var all []machine.Config
 	for _, rel := range machine.Releases() {
-		for _, lazy := range []machine.LazyMode{machine.LazyRefcount, machine.LazyShootdown, machine.LazyOff} {
-			c := machine.Config{Release: rel, Lazy: lazy, Arch: machine.Classic, CPUs: 3, Tasks: 9, MMs: 6}
-			if c.Validate() != nil {
-				continue
+		for _, vary := range variants {
+			c := base
+			c.Release = rel
+			vary(&c)
+			if c.Validate() == nil {
+				all = append(all, c)
 			}
-			t.Run(fmt.Sprintf("%s/%s", rel, lazy), func(t *testing.T) {
-				rapid.Check(t, func(t *rapid.T) {
-					tr := newTriplet(t, c, classic.Port{})
-					for range rapid.IntRange(1, 60).Draw(t, "operations") {
-						tr.operate(t)
-					}
-				})
-			})
 		}
+	}
+	return all
+}
+
+func TestStraightLineIsStepByStep(t *testing.T) {
+	for _, c := range straightConfigs() {
+		name := fmt.Sprintf("%s/%s/%s", c.Release, c.Arch, c.Lazy)
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				tr := newTriplet(t, c, arch.Port(c.Arch))
+				for range rapid.IntRange(1, 50).Draw(t, "operations") {
+					tr.operate(t)
+				}
+			})
+		})
 	}
 }
