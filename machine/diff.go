@@ -94,14 +94,21 @@ func (d *differ) cpu(i int) {
 	}
 }
 
-// task tells of the frames that are live before or after: dead ones are empty.
 func (d *differ) task(i int) {
-	b, a, t := d.before, d.after, TaskID(i)
-	differs(d, Place{Kind: OfTask, Index: i}, "", b.Tasks[i], a.Tasks[i])
-	from, to := b.Room(t), a.Room(t)
-	for f := range max(len(b.Stack(t)), len(a.Stack(t))) {
-		differs(d, Place{Kind: OfStack, Index: i, Frame: f}, "", from[f], to[f])
+	t := TaskID(i)
+	differs(d, Place{Kind: OfTask, Index: i}, "", d.before.Tasks[i], d.after.Tasks[i])
+	from, to := d.before.Stack(t), d.after.Stack(t)
+	for f := range max(len(from), len(to)) {
+		differs(d, Place{Kind: OfStack, Index: i, Frame: f}, "", frameAt(from, f), frameAt(to, f))
 	}
+}
+
+// frameAt is an empty frame above the top of the stack.
+func frameAt(stack []Frame, i int) Frame {
+	if i < len(stack) {
+		return stack[i]
+	}
+	return Frame{}
 }
 
 func (d *differ) mm(i int) {

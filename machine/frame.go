@@ -18,7 +18,7 @@ type Frame struct {
 	Val2 uint64 `name:"val2"`
 }
 
-// Push adds a frame to t's kernel stack and returns it. The stack must have room: a path deeper
+// Push adds an empty frame to t's kernel stack and returns it. The stack must have room: a path deeper
 // than Config.StackDepth is a mistake in the paths, so it panics.
 func (s *State) Push(t TaskID) *Frame {
 	task := &s.Tasks[t]
@@ -26,16 +26,14 @@ func (s *State) Push(t TaskID) *Frame {
 		panic("machine: kernel stack overflow")
 	}
 	f := &s.Frames[int(t)*s.stackDepth+int(task.Depth)]
+	*f = Frame{}
 	task.Depth++
 	return f
 }
 
-// Pop clears the top frame of t's kernel stack, so that dead frames never make two states differ.
-func (s *State) Pop(t TaskID) {
-	task := &s.Tasks[t]
-	task.Depth--
-	s.Frames[int(t)*s.stackDepth+int(task.Depth)] = Frame{}
-}
+// Pop takes the top frame off t's kernel stack. What it held stays in memory, as on a real stack, and
+// is no part of the state.
+func (s *State) Pop(t TaskID) { s.Tasks[t].Depth-- }
 
 // Top returns the top frame of t's kernel stack, or nil where the stack is empty: a user task is
 // then in user mode, a kernel task in its own function, an idle task in its loop.

@@ -31,8 +31,8 @@ type State struct {
 	maskWords  int
 	stackDepth int
 
-	// block is the whole machine in memory, head all of it but the stacks. Most frames of most stacks
-	// are empty, so copies, comparisons and digests go over head and the live frames.
+	// block is the whole machine in memory, head all of it but the stacks. Of these only the live frames
+	// are part of the state: copies, comparisons and digests go over head and them.
 	block arena
 	head  []uint64
 }
@@ -89,18 +89,11 @@ func (s *State) CopyFrom(o *State) {
 	if s.Config != o.Config {
 		panic("machine: CopyFrom between machines of different shape")
 	}
-	for t := range s.Tasks {
-		if had, has := s.Tasks[t].Depth, o.Tasks[t].Depth; had|has != 0 {
-			s.copyStack(o, t*s.stackDepth, int(had), int(has))
-		}
-	}
 	copy(s.head, o.head)
-}
-
-func (s *State) copyStack(o *State, at, had, has int) {
-	copy(s.Frames[at:at+has], o.Frames[at:at+has])
-	if had > has {
-		clear(s.Frames[at+has : at+had])
+	for t := range s.Tasks {
+		if s.Tasks[t].Depth != 0 {
+			copy(s.Stack(TaskID(t)), o.Stack(TaskID(t)))
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -95,9 +96,9 @@ func same(t *testing.T, what string, s, o *State) {
 	if s.Hash() != o.Hash() {
 		t.Errorf("%s: different hashes", what)
 	}
-	for i := range s.Frames {
-		if s.Frames[i] != o.Frames[i] {
-			t.Fatalf("%s: frame %d differs", what, i)
+	for i := range s.Tasks {
+		if !slices.Equal(s.Stack(TaskID(i)), o.Stack(TaskID(i))) {
+			t.Fatalf("%s: the stack of task %d differs", what, i)
 		}
 	}
 	Diff(s, o, func(c Change) { t.Errorf("%s: %s", what, c) })
@@ -139,6 +140,9 @@ func TestPoppedFramesLeaveNoTrace(t *testing.T) {
 		s.Pop(3)
 	}
 	same(t, "after six pushes and six pops", s, o)
+	s.Push(3)
+	o.Push(3)
+	same(t, "a new frame is empty", s, o)
 }
 
 func TestShapesThatDifferAreNotEqual(t *testing.T) {

@@ -94,6 +94,22 @@ func TestChooseInStraightLine(t *testing.T) {
 	}
 }
 
+func TestChoiceEndsWithItsStep(t *testing.T) {
+	var n notes
+	var got []int
+	note := func(c *Ctx) { got = append(got, c.Choice) }
+	r := newRig(t, &n, &Path{Name: "p", Body: Seq{
+		Choose("three", "", func(*Ctx) int { return 3 }, note),
+		Choose("one", "", func(*Ctx) int { return 1 }, note),
+	}})
+	r.Choose = func(_ *Ctx, _ *Instr, outcomes int) int { return outcomes - 1 }
+	r.Begin(0, "p", machine.Frame{})
+	r.Run(0)
+	if !slices.Equal(got, []int{2, 0}) {
+		t.Errorf("outcomes %v, want 2, then 0", got)
+	}
+}
+
 // watch notes what a Watcher is told, and what it finds on the stack then.
 type watch struct {
 	*rig
