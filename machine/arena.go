@@ -25,6 +25,10 @@ func carve[T any](a *arena, n int) []T {
 	return unsafe.Slice((*T)(p), n)
 }
 
-func (a *arena) bytes() []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(&a.words[0])), len(a.words)*8)
+// asBytes shows a piece of the block as bytes.
+func asBytes[T any](s []T) []byte {
+	if len(s) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*int(unsafe.Sizeof(s[0])))
 }

@@ -3,38 +3,38 @@ package machine
 // CPU is a processor with its run queue (struct rq).
 type CPU struct {
 	// Registers.
-	Stack   TaskID // whose kernel stack the stack pointer is in
-	Current TaskID // current: sp_el0, current_task, or the thread_info below the stack pointer
-	Root    MMID   // whose page-table root is loaded: CR3, TTBR0. NoMM: arm64's reserved TTBR0
+	Stack   TaskID `name:"stack"`   // whose kernel stack the stack pointer is in
+	Current TaskID `name:"current"` // current: sp_el0, current_task, or the thread_info below the stack pointer
+	Root    MMID   `name:"root"`    // whose page-table root is loaded: CR3, TTBR0. NoMM: arm64's reserved TTBR0
 
 	// struct rq.
-	Curr            TaskID // rq->curr
-	Idle            TaskID // rq->idle
-	PrevMM          MMID   // rq->prev_mm: the loan that finish_task_switch repays
-	LockedBy        CPUID  // holder of rq->lock, or NoCPU
-	Pick            TaskID // what the scheduling class would choose; an input. NoTask: undecided
-	MembarrierState uint32 // rq->membarrier_state, since 5.4
+	Curr            TaskID `name:"rq->curr"`             // rq->curr
+	Idle            TaskID `name:"rq->idle"`             // rq->idle
+	PrevMM          MMID   `name:"rq->prev_mm"`          // rq->prev_mm: the loan that finish_task_switch repays
+	LockedBy        CPUID  `name:"rq->lock"`             // holder of rq->lock, or NoCPU
+	Pick            TaskID `name:"next pick"`            // what the scheduling class would choose; an input. NoTask: undecided
+	MembarrierState uint32 `name:"rq->membarrier_state"` // rq->membarrier_state, since 5.4
 
-	Preempt     uint8 // preempt_count, without the interrupt parts
-	IRQOff      bool
-	NeedResched bool
-	Online      bool
+	Preempt     uint8 `name:"preempt_count"` // preempt_count, without the interrupt parts
+	IRQOff      bool  `name:"irqs_disabled"`
+	NeedResched bool  `name:"need_resched"`
+	Online      bool  `name:"online"`
 
 	// Full barriers, as membarrier(2) needs them around the store to rq->curr (I21).
-	BarrierSinceUser bool // one ran after the last access from user mode
-	BarrierSinceCurr bool // one ran after rq->curr was stored
-	InSwitch         bool // between the start of context_switch and the end of finish_task_switch
-	SyncCore         bool // a core-serialising instruction ran after the last return to user mode
+	BarrierSinceUser bool `name:"barrier since user access"` // one ran after the last access from user mode
+	BarrierSinceCurr bool `name:"barrier since rq->curr"`    // one ran after rq->curr was stored
+	InSwitch         bool `name:"in context_switch"`         // between the start of context_switch and the end of finish_task_switch
+	SyncCore         bool `name:"core serialised"`           // a core-serialising instruction ran after the last return to user mode
 
 	// What this CPU asks others to do, and waits for (smp_call_function_many with wait).
-	Call CallKind
+	Call CallKind `name:"call"`
 	_    [3]uint8
 
-	CallMM     MMID
-	CallPages  int32  // pages to flush; FlushAll for everything
-	CallGen    uint64 // x86: the tlb_gen that the flush brings the CPU to
-	CallChange uint32 // the page-table change that the flush is for (see MM.Changes)
-	CallTables uint32 // its number among those that free page tables, 0 for none
+	CallMM     MMID   `name:"call.mm"`
+	CallPages  int32  `name:"call.pages"`   // pages to flush; FlushAll for everything
+	CallGen    uint64 `name:"call.tlb_gen"` // x86: the tlb_gen that the flush brings the CPU to
+	CallChange uint32 `name:"call.change"`  // the page-table change that the flush is for (see MM.Changes)
+	CallTables uint32 `name:"call.tables"`  // its number among those that free page tables, 0 for none
 }
 
 // CallKind is the function of a cross-CPU call.

@@ -3,19 +3,22 @@ package machine
 // Frame is one activation on a kernel stack: where it stands and its locals. Locals keep the
 // names that the kernel's functions give them; a path uses those that it needs.
 type Frame struct {
-	PC    uint32 // index into the program; 0 is an unused frame
-	State uint32 // prev_state in finish_task_switch; flags elsewhere
+	PC    uint32 `name:"pc"`    // index into the program; 0 is an unused frame
+	State uint32 `name:"state"` // prev_state in finish_task_switch; flags elsewhere
 
-	Prev, Next TaskID
-	MM, OldMM  MMID
+	Prev  TaskID `name:"prev"`
+	Next  TaskID `name:"next"`
+	MM    MMID   `name:"mm"`
+	OldMM MMID   `name:"oldmm"`
 
-	CPU CPUID
-	N   int32
+	CPU CPUID `name:"cpu"`
+	N   int32 `name:"n"`
 
-	Val, Val2 uint64
+	Val  uint64 `name:"val"`
+	Val2 uint64 `name:"val2"`
 }
 
-// Push adds a frame to t's kernel stack and returns it. The stack must have room: a path deeper
+// Push adds an empty frame to t's kernel stack and returns it. The stack must have room: a path deeper
 // than Config.StackDepth is a mistake in the paths, so it panics.
 func (s *State) Push(t TaskID) *Frame {
 	task := &s.Tasks[t]
@@ -23,16 +26,14 @@ func (s *State) Push(t TaskID) *Frame {
 		panic("machine: kernel stack overflow")
 	}
 	f := &s.Frames[int(t)*s.stackDepth+int(task.Depth)]
+	*f = Frame{}
 	task.Depth++
 	return f
 }
 
-// Pop clears the top frame of t's kernel stack, so that dead frames never make two states differ.
-func (s *State) Pop(t TaskID) {
-	task := &s.Tasks[t]
-	task.Depth--
-	s.Frames[int(t)*s.stackDepth+int(task.Depth)] = Frame{}
-}
+// Pop takes the top frame off t's kernel stack. What it held stays in memory, as on a real stack, and
+// is no part of the state.
+func (s *State) Pop(t TaskID) { s.Tasks[t].Depth-- }
 
 // Top returns the top frame of t's kernel stack, or nil where the stack is empty: a user task is
 // then in user mode, a kernel task in its own function, an idle task in its loop.

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"bytes"
+	"math/bits"
 
 	"github.com/zeebo/xxh3"
 )
@@ -29,7 +30,11 @@ type State struct {
 
 	maskWords  int
 	stackDepth int
-	block      arena
+
+	// block is the whole machine in memory, head all of it but the stacks. Of these only the live frames
+	// are part of the state: copies, comparisons and digests go over head and them.
+	block arena
+	head  []uint64
 }
 
 // New builds a machine of the given shape with nothing in it but zeroes: kernel.Boot brings it up.
@@ -74,6 +79,7 @@ func layOut(c Config) *State {
 	s.calls = carve[uint64](a, s.maskWords*c.CPUs)
 	s.wakers = carve[uint64](a, s.maskWords)
 	s.TLBs = carve[TLBEntry](a, tlbs)
+	s.head = a.words[:a.used]
 	s.Frames = carve[Frame](a, c.Tasks*c.StackDepth)
 	return s
 }
@@ -83,24 +89,44 @@ func (s *State) CopyFrom(o *State) {
 	if s.Config != o.Config {
 		panic("machine: CopyFrom between machines of different shape")
 	}
-	copy(s.block.words, o.block.words)
+	copy(s.head, o.head)
+	for t := range s.Tasks {
+		if s.Tasks[t].Depth != 0 {
+			copy(s.Stack(TaskID(t)), o.Stack(TaskID(t)))
+		}
+	}
 }
 
 // Clone returns an independent copy.
 func (s *State) Clone() *State {
 	c := layOut(s.Config)
-	copy(c.block.words, s.block.words)
+	c.CopyFrom(s)
 	return c
 }
 
 // Equal reports whether two machines of one shape are in the same state.
 func (s *State) Equal(o *State) bool {
-	return s.Config == o.Config && bytes.Equal(s.block.bytes(), o.block.bytes())
+	if s.Config != o.Config || !bytes.Equal(asBytes(s.head), asBytes(o.head)) {
+		return false
+	}
+	for t := range s.Tasks {
+		if s.Tasks[t].Depth != 0 && !bytes.Equal(asBytes(s.Stack(TaskID(t))), asBytes(o.Stack(TaskID(t)))) {
+			return false
+		}
+	}
+	return true
 }
 
 // Hash returns a 64-bit digest of the state. Equal states have equal digests; it is not identity.
 func (s *State) Hash() uint64 {
-	return xxh3.Hash(s.block.bytes())
+	h := xxh3.Hash(asBytes(s.head))
+	for t := range s.Tasks {
+		if s.Tasks[t].Depth != 0 {
+			// An odd multiplier keeps all bits of h, and the order of the stacks counts.
+			h = bits.RotateLeft64(h, 29)*0x9e3779b97f4a7c15 ^ xxh3.Hash(asBytes(s.Stack(TaskID(t))))
+		}
+	}
+	return h
 }
 
 // Grow returns a machine like s with room for more tasks and address spaces. IDs stay as they are.
@@ -121,6 +147,6 @@ func (s *State) Grow(tasks, mms int) *State {
 	copy(g.calls, s.calls)
 	copy(g.wakers, s.wakers)
 	copy(g.TLBs, s.TLBs)
-	copy(g.Frames, s.Frames)
+	copy(g.Frames, s.Frames) // tasks keep their place, and with it their stacks
 	return g
 }

@@ -42,33 +42,33 @@ const (
 
 // Task is a task_struct with the fields that a switch reads or writes.
 type Task struct {
-	MM       MMID // task->mm, NoMM for NULL
-	ActiveMM MMID // task->active_mm, NoMM for NULL
-	CPU      CPUID
-	State    TaskState
+	MM       MMID      `name:"mm"`        // task->mm, NoMM for NULL
+	ActiveMM MMID      `name:"active_mm"` // task->active_mm, NoMM for NULL
+	CPU      CPUID     `name:"cpu"`
+	State    TaskState `name:"__state"`
 
-	Usage     int32 // task->usage
-	RCUUsers  int32 // task->rcu_users, since 5.4
-	StackRefs int32 // task->stack_refcount, since 4.9
+	Usage     int32 `name:"usage"`          // task->usage
+	RCUUsers  int32 `name:"rcu_users"`      // task->rcu_users, since 5.4
+	StackRefs int32 `name:"stack_refcount"` // task->stack_refcount, since 4.9
 
-	Kind    TaskKind
-	OnRQ    uint8 // 0, or OnRQQueued
-	OnCPU   bool
-	Depth   uint8 // live frames of the kernel stack
-	UsingMM bool  // a kernel task inside kthread_use_mm
-	Zombie  bool  // exit_state is set: exit_notify ran
+	Kind    TaskKind `name:"kind"`
+	OnRQ    uint8    `name:"on_rq"` // 0, or OnRQQueued
+	OnCPU   bool     `name:"on_cpu"`
+	Depth   uint8    `name:"stack depth"`    // live frames of the kernel stack
+	UsingMM bool     `name:"kthread_use_mm"` // a kernel task inside kthread_use_mm
+	Zombie  bool     `name:"exit_state"`     // exit_state is set: exit_notify ran
 	// SignalPending lets __schedule keep the task running instead of blocking it.
-	SignalPending bool
-	StackFreed    bool
+	SignalPending bool `name:"signal_pending"`
+	StackFreed    bool `name:"stack freed"`
 
-	PiLockedBy CPUID  // holder of p->pi_lock, or NoCPU
-	WakeCPU    CPUID  // the task is on the wake list of that CPU, or NoCPU
-	Vfork      TaskID // who waits for this task's vfork_done, or NoTask
-	Serial     uint32 // never given out twice
-	FPOwner    CPUID  // arm64 fpsimd_cpu: the CPU that last held the FP state
-	SavedMM    MMID   // arm64 SW PAN: whose root thread_info.ttbr0 holds; NoMM for the reserved one
-	SavedTag   uint32 // arm64 SW PAN: the ASID in thread_info.ttbr0
-	Flags      uint32
+	PiLockedBy CPUID  `name:"pi_lock"`                // holder of p->pi_lock, or NoCPU
+	WakeCPU    CPUID  `name:"wake_entry"`             // the task is on the wake list of that CPU, or NoCPU
+	Vfork      TaskID `name:"vfork_done"`             // who waits for this task's vfork_done, or NoTask
+	Serial     uint32 `name:"serial"`                 // never given out twice
+	FPOwner    CPUID  `name:"fpsimd_cpu"`             // arm64 fpsimd_cpu: the CPU that last held the FP state
+	SavedMM    MMID   `name:"thread_info.ttbr0.mm"`   // arm64 SW PAN: whose root thread_info.ttbr0 holds; NoMM for the reserved one
+	SavedTag   uint32 `name:"thread_info.ttbr0.asid"` // arm64 SW PAN: the ASID in thread_info.ttbr0
+	Flags      uint32 `name:"thread_info.flags,hex"`
 }
 
 // OnRQQueued is TASK_ON_RQ_QUEUED.

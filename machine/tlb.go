@@ -58,10 +58,10 @@ func (s Seen) Covers(o Seen) bool {
 
 // TLBEntry stands for all translations that a CPU caches under one tag. Owner 0 is an empty entry.
 type TLBEntry struct {
-	Tag   uint32 // ASID or PCID; 0 where the port has none
-	Owner uint32 // Serial of the mm whose tables were walked
-	Seen  Seen   // changes of that mm that no cached translation contradicts
-	Walk  Seen   // likewise for cached intermediate levels and the changes that freed page tables
+	Tag   uint32 `name:"tag,hex"` // ASID or PCID; 0 where the port has none
+	Owner uint32 `name:"owner"`   // Serial of the mm whose tables were walked
+	Seen  Seen   `name:"seen"`    // changes of that mm that no cached translation contradicts
+	Walk  Seen   `name:"walk"`    // likewise for cached intermediate levels and the changes that freed page tables
 }
 
 // TLB returns the TLB model of a CPU.

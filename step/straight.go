@@ -3,16 +3,8 @@ package step
 import "switchyard/machine"
 
 // Straight-line execution runs the same table as Step. It differs in what it writes down: the top
-// frame's program counter, the depth of the stack and the emptiness of dead frames are brought up to
-// date only when somebody can see them, that is before a step that may leave the stack and when the
-// run ends.
-
-// stretch is a run on one kernel stack: from where the CPU came to stand on it to where it leaves it.
-type stretch struct {
-	stack []machine.Frame // all the room there is
-	depth int             // live frames
-	high  int             // frames that were live at some time
-}
+// frame's program counter and the depth of the stack are brought up to date only when somebody can see
+// them, that is before a step that may leave the stack and when the run ends.
 
 // straight takes the CPU of ctx on until its stack is empty or its next step has to wait. It reports
 // whether the stack is empty.
@@ -23,7 +15,6 @@ func (e *Exec) straight() bool {
 	if depth == 0 {
 		return true
 	}
-	high := depth
 	f := &stack[depth-1]
 	c.F = f
 	pc := f.PC
@@ -58,7 +49,6 @@ func (e *Exec) straight() bool {
 			}
 			c.F = callee
 			depth++
-			high = max(high, depth)
 			pc = in.target
 		case opCallRun, opCallRunWith:
 			caller := c.F
@@ -68,8 +58,7 @@ func (e *Exec) straight() bool {
 				e.Prog.info[pc].bind(caller, callee)
 			}
 			c.F = callee
-			high = max(high, depth+1)
-			end := in.target + uint32(in.run)
+				end := in.target + uint32(in.run)
 			for at := in.target; at < end; at++ {
 				e.pc = at
 				code[at].do(c)
@@ -80,7 +69,7 @@ func (e *Exec) straight() bool {
 		case opReturnInto:
 			depth--
 			if depth == 0 {
-				e.leave(stack, 0, high, 0)
+				e.leave(stack, 0, 0)
 				c.F = nil
 				e.Stats.Steps += steps
 				return true
@@ -94,7 +83,7 @@ func (e *Exec) straight() bool {
 		case opReturn, opIRet:
 			depth--
 			if depth == 0 {
-				e.leave(stack, 0, high, 0)
+				e.leave(stack, 0, 0)
 				c.F = nil
 				e.Stats.Steps += steps
 				return true
@@ -103,7 +92,7 @@ func (e *Exec) straight() bool {
 			pc = c.F.PC
 		case opWait:
 			if !in.cond(c) {
-				e.leave(stack, depth, high, pc)
+				e.leave(stack, depth, pc)
 				e.Stats.Steps += steps
 				return false
 			}
@@ -114,13 +103,13 @@ func (e *Exec) straight() bool {
 		case opChoose:
 			n := e.Prog.choices[in.target](c)
 			if n == 0 {
-				e.leave(stack, depth, high, pc)
+				e.leave(stack, depth, pc)
 				e.Stats.Steps += steps
 				return false
 			}
 			c.Choice = 0
 			if e.Choose != nil && n > 1 {
-				e.leave(stack, depth, high, pc)
+				e.leave(stack, depth, pc)
 				c.Choice = e.Choose(c, &e.Prog.info[pc], n)
 			}
 			e.pc = pc
@@ -128,12 +117,11 @@ func (e *Exec) straight() bool {
 			pc++
 			steps++
 		case opSwitch:
-			e.leave(stack, depth, high, pc+1)
+			e.leave(stack, depth, pc+1)
 			e.pc = pc
 			in.do(c)
 			steps++
 			stack, depth = e.arrive()
-			high = depth
 			pc = c.F.PC
 		default:
 			panic("step: a frame was pushed without a path")
@@ -147,12 +135,9 @@ func (e *Exec) arrive() ([]machine.Frame, int) {
 }
 
 // leave makes the stack what Step would have made of it, with its top frame at pc.
-func (e *Exec) leave(stack []machine.Frame, depth, high int, pc uint32) {
+func (e *Exec) leave(stack []machine.Frame, depth int, pc uint32) {
 	if depth > 0 {
 		stack[depth-1].PC = pc
-	}
-	if depth < high {
-		clear(stack[depth:high])
 	}
 	e.S.SetDepth(e.ctx.C.Stack, depth)
 }
