@@ -12,6 +12,10 @@ type Machine struct {
 	exitToUser, schedule, wakeUp, callQueue, wakeQueue uint32
 
 	nextTask, nextMM int // where the search for a free slot begins
+
+	// Held makes what is entered stay where it begins: a driver that wants to look at the middle of
+	// a switch then takes the CPUs on by itself, step by step.
+	Held bool
 }
 
 func newMachine(p *step.Program, s *machine.State) *Machine {
@@ -96,6 +100,9 @@ func (m *Machine) take(cpu machine.CPUID, handler uint32) {
 // Settle runs cpu to the end of what it has begun; whenever it has to wait for others, or has work
 // left for them, they run too. It fails where nobody can go on.
 func (m *Machine) Settle(cpu machine.CPUID) error {
+	if m.Held {
+		return nil
+	}
 	if m.Run(cpu) && m.quiet() {
 		return nil
 	}

@@ -195,4 +195,18 @@ func putTaskStruct(c *step.Ctx) {
 		c.Broken("I19", "a task_struct was freed while its task is still on a CPU")
 	}
 	t.Kind = machine.FreeTask
+	clearStack(c.S, c.F.Next)
+}
+
+// clearStack forgets the frames of a task that will never run again, so that its slot can be used for
+// another. A CPU that wrongly stands on them keeps them.
+func clearStack(s *machine.State, t machine.TaskID) {
+	for i := range s.CPUs {
+		if s.CPUs[i].Stack == t {
+			return
+		}
+	}
+	for s.Tasks[t].Depth > 0 {
+		s.Pop(t)
+	}
 }

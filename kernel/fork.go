@@ -50,6 +50,13 @@ func newMM(c *step.Ctx) {
 	c.Stats.MMsCreated++
 }
 
+func primeChild() step.Node {
+	return step.Do("copy_thread", "the child's stack says: begin at ret_from_fork", func(c *step.Ctx) {
+		c.Prime(c.F.Next, "exit_to_user_mode")
+		c.Prime(c.F.Next, "ret_from_fork")
+	})
+}
+
 var forkPaths = []*step.Path{
 	{
 		Name:   "kernel_clone",
@@ -72,10 +79,7 @@ var forkPaths = []*step.Path{
 		Body: step.Seq{
 			step.Call("dup_task_struct").Returning(func(f, callee *machine.Frame) { f.Prev = callee.Prev }),
 			step.Call("copy_mm"),
-			step.Do("copy_thread", "the child's stack says: begin at ret_from_fork", func(c *step.Ctx) {
-				c.Prime(c.F.Next, "exit_to_user_mode")
-				c.Prime(c.F.Next, "ret_from_fork")
-			}),
+			primeChild(),
 		},
 	},
 	dupTaskStruct(machine.Oldest, machine.V5_0, "Two references: one for being current, one for the parent's wait.", 2, 0, 1, machine.TaskRunning),

@@ -59,11 +59,16 @@ func (m *Machine) Fork(cpu, target machine.CPUID, flags int32) (machine.TaskID, 
 	return child, m.Enter(cpu, "kernel_clone", machine.Frame{Next: child, CPU: target, MM: mm, N: flags})
 }
 
-// Execve has the running task of cpu change to a new address space, which it returns.
+// Execve has the running task of cpu change to a new address space, which it returns. A kernel thread
+// that does so is one no longer.
 func (m *Machine) Execve(cpu machine.CPUID) (machine.MMID, error) {
 	mm, err := m.FreeMM()
 	if err != nil {
 		return machine.NoMM, err
+	}
+	// begin_new_exec clears PF_KTHREAD.
+	if t := &m.S.Tasks[m.S.CPUs[cpu].Curr]; t.Kind == machine.KernelTask {
+		t.Kind = machine.UserTask
 	}
 	return mm, m.Enter(cpu, "exec_mmap", machine.Frame{MM: mm})
 }

@@ -9,7 +9,7 @@ import (
 
 // Paths lists every path of this package, for all releases.
 func Paths() []*step.Path {
-	return slices.Concat(schedulePaths, contextSwitchPaths, finishPaths, wakeupPaths, forkPaths, execPaths, exitPaths,
+	return slices.Concat(schedulePaths, contextSwitchPaths, finishPaths, wakeupPaths, forkPaths, spawnPaths, execPaths, exitPaths,
 		refPaths, kthreadPaths, unmapPaths, hotplugPaths, membarrierPaths, crossCallPaths, userModePaths)
 }
 
@@ -24,12 +24,17 @@ func override(all, by []*step.Path) []*step.Path {
 // Link makes the program of a machine: the paths of its release and port, with variations (seeded or
 // historical bugs, or what somebody tries out) in the place of their namesakes.
 func Link(c *machine.Config, port Port, variations ...*step.Path) (*step.Program, error) {
+	// A variation of other releases must not take an intact path's place.
+	variations = slices.DeleteFunc(slices.Clone(variations), func(p *step.Path) bool { return !p.Holds(c) })
+	return step.Link(c, override(intactPaths(c, port), variations))
+}
+
+// intactPaths are the paths that hold for a machine of that shape, none of them changed.
+func intactPaths(c *machine.Config, port Port) []*step.Path {
 	all := slices.Concat(Paths(), port.Paths())
 	all = slices.DeleteFunc(all, func(p *step.Path) bool { return !p.Holds(c) })
 	if c.Lazy == machine.LazyOff {
 		all = override(all, lazyOffPaths(c))
 	}
-	// A variation of other releases must not take an intact path's place.
-	variations = slices.DeleteFunc(slices.Clone(variations), func(p *step.Path) bool { return !p.Holds(c) })
-	return step.Link(c, override(all, variations))
+	return all
 }

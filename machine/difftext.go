@@ -7,11 +7,17 @@ import (
 
 // Text is the change in one line, as in "mm2->mm_count: 1 → 2".
 func (c Change) Text(n Namer) string {
-	return c.What(n) + ": " + c.value(n, c.Before) + " → " + c.value(n, c.After)
+	what, before, after := c.Parts(n)
+	return what + ": " + before + " → " + after
 }
 
 // String is Text with tasks and address spaces by number.
 func (c Change) String() string { return c.Text(Numbers{}) }
+
+// Parts is the change in three pieces: what changed, and its value before and after.
+func (c Change) Parts(n Namer) (what, before, after string) {
+	return c.What(n), c.value(n, c.Before), c.value(n, c.After)
+}
 
 // What names the field that changed: "task3->active_mm", "cpu0 rq->prev_mm".
 func (c Change) What(n Namer) string {

@@ -44,7 +44,9 @@ func (c *Ctx) Barrier() {
 	c.C.BarrierSinceCurr = true
 }
 
-// Prime puts a frame on a stack that no CPU stands on yet, as copy_thread does for a new task.
+// Prime puts a frame on a stack that no CPU stands on yet, as copy_thread does for a new task. Who
+// was left (Prev) is what the first switch to the task brings.
 func (c *Ctx) Prime(t machine.TaskID, path string) {
-	c.S.Push(t).PC = c.exec.Prog.Entry(path)
+	f := c.S.Push(t)
+	f.PC, f.Prev = c.exec.Prog.Entry(path), machine.NoTask
 }

@@ -27,6 +27,8 @@ const (
 	opHalt       // never runs: PC 0
 )
 
+func (o opcode) calls() bool { return o >= opCall && o <= opCallRunWith }
+
 // instr is what the executor reads of an instruction. It is kept apart from what people read of it,
 // Instr, so that a whole switch stays in the first-level cache.
 type instr struct {
@@ -96,7 +98,12 @@ func Link(c *machine.Config, all ...[]*Path) (*Program, error) {
 // than such a row of steps.
 func (p *Program) measure() {
 	for i := len(p.code) - 1; i >= 0; i-- {
-		if in := &p.code[i]; in.op == opDo {
+		in := &p.code[i]
+		in.run = 0
+		switch in.op {
+		case opCallRun, opCallRunWith:
+			in.op = in.op + opCall - opCallRun
+		case opDo:
 			in.run = 1
 			if next := p.code[i+1].run; next < 255 {
 				in.run += next

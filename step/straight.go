@@ -58,7 +58,7 @@ func (e *Exec) straight() bool {
 				e.Prog.info[pc].bind(caller, callee)
 			}
 			c.F = callee
-				end := in.target + uint32(in.run)
+			end := in.target + uint32(in.run)
 			for at := in.target; at < end; at++ {
 				e.pc = at
 				code[at].do(c)

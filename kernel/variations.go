@@ -1,0 +1,122 @@
+package kernel
+
+import (
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+func without(step.Node) step.Seq { return nil }
+
+// switchToTwo is switch_to(prev, next): whoever comes back finds the prev that it left with. Only a
+// task that never ran has none on its stack; ret_from_fork takes it from the register.
+func switchToTwo(c *step.Ctx) {
+	last := c.F.Prev
+	switchStack(c)
+	if c.F.Prev == machine.NoTask {
+		c.F.Prev = last
+	}
+}
+
+// kernelToKernel replaces what happens to the loan between two kernel tasks, since 5.4.
+func kernelToKernel(s ...step.Node) func(step.Node) step.Seq {
+	return func(n step.Node) step.Seq { return step.Seq{n.WithElse(s)} }
+}
+
+func lateState(n step.Node) step.Seq {
+	return step.Seq{n, step.Do("prev_state = prev->state", "too late: prev may have run, and died, elsewhere meanwhile", readPrevState)}
+}
+
+func dropFirst(drop string) func(step.Node) step.Seq {
+	return func(n step.Node) step.Seq {
+		return step.Seq{step.If("prev has no mm", not1(fromUser), step.Then(step.Call(drop).With(lazily)), nil), n}
+	}
+}
+
+func refcounted(c *machine.Config) bool { return c.Lazy == machine.LazyRefcount }
+
+var variations = []Variation{
+	{
+		Name: "exit-mm-without-grab", Breaks: "I8", Until: machine.V6_12, Only: refcounted,
+		What:  "exit_mm takes no reference for the task that still stands on the root, so mmput frees it under its feet.",
+		Edits: []Edit{{"exit_mm", "mmgrab", without}},
+	},
+	{
+		Name: "exit-mm-without-grab", Breaks: "I8", Since: machine.V6_12, Only: refcounted,
+		What:  "exit_mm takes no reference for the task that still stands on the root, so mmput frees it under its feet.",
+		Edits: []Edit{{"exit_mm", "mmgrab_lazy_tlb", without}},
+	},
+	{
+		Name: "kthread-transfer-drops-twice", Breaks: "I6", Since: machine.V6_1, Only: refcounted,
+		What: "From kernel task to kernel task the loan moves on, and is repaid as well.",
+		Edits: []Edit{{"context_switch", "prev has an mm", kernelToKernel(
+			returnActiveMM("the loan moves from prev to next"),
+			stashPrevMM("rq->prev_mm = prev->active_mm"))}},
+	},
+	{
+		Name: "kthread-transfer-leaks", Breaks: "I6", Since: machine.V6_1, Until: machine.V6_12, Only: refcounted,
+		What: "From kernel task to kernel task the loan moves on, and a new one is taken as well.",
+		Edits: []Edit{{"context_switch", "prev has an mm", kernelToKernel(
+			returnActiveMM("the loan moves from prev to next"), step.Call("mmgrab").With(lazily))}},
+	},
+	{
+		Name: "kthread-transfer-leaks", Breaks: "I6", Since: machine.V6_12, Only: refcounted,
+		What: "From kernel task to kernel task the loan moves on, and a new one is taken as well.",
+		Edits: []Edit{{"context_switch", "prev has an mm", kernelToKernel(
+			returnActiveMM("the loan moves from prev to next"), step.Call("mmgrab_lazy_tlb").With(lazily))}},
+	},
+	{
+		Name: "drop-before-switch", Breaks: "I8", Since: machine.V6_1, Until: machine.V6_12, Only: refcounted,
+		What: "A kernel task's loan is repaid before the next address space is loaded, not after the switch.",
+		Edits: []Edit{
+			{"context_switch", "rq->prev_mm = prev->active_mm", without},
+			{"context_switch", "switch_mm_irqs_off", dropFirst("mmdrop")}},
+	},
+	{
+		Name: "drop-before-switch", Breaks: "I8", Since: machine.V6_12, Only: refcounted,
+		What: "A kernel task's loan is repaid before the next address space is loaded, not after the switch.",
+		Edits: []Edit{
+			{"context_switch", "rq->prev_mm = prev->active_mm", without},
+			{"context_switch", "switch_mm_irqs_off", dropFirst("mmdrop_lazy_tlb")}},
+	},
+	{
+		Name: "two-argument-switch-to", Breaks: "I20",
+		What: "switch_to does not say which task was really left, so finish_task_switch works on what the stack remembers.",
+		Edits: []Edit{{"context_switch", "switch_to", func(step.Node) step.Seq {
+			return step.Seq{step.Do("switch_to", "the CPU leaves prev's stack; who was left is not told", switchToTwo)}
+		}}},
+	},
+	{
+		Name: "exec-from-kernel-keeps-loan", Breaks: "I25", Only: refcounted,
+		What:  "A kernel task that execs gets an address space of its own and never gives its loan back.",
+		Edits: []Edit{{"exec_mmap", "it had an address space of its own", func(n step.Node) step.Seq { return step.Seq{n.WithElse(nil)} }}},
+	},
+	{
+		Name: "prev-state-read-late", Breaks: "I19", Since: machine.V4_4, Until: machine.V5_0,
+		What: "finish_task_switch reads prev's state after it has let prev go (before 4.3; facts B3).",
+		Edits: []Edit{
+			{"finish_task_switch", "prev_state = prev->state", without},
+			{"finish_task_switch", "finish_lock_switch (on_cpu)", lateState}},
+	},
+	{
+		Name: "prev-state-read-late", Breaks: "I19", Since: machine.V5_0,
+		What: "finish_task_switch reads prev's state after it has let prev go (before 4.3; facts B3).",
+		Edits: []Edit{
+			{"finish_task_switch", "prev_state = prev->state", without},
+			{"finish_task_switch", "finish_task", lateState}},
+	},
+	{
+		Name: "idle-exit-leaves-active-mm", Breaks: "I24", Until: machine.V6_1,
+		What:  "The idle task of a CPU that goes offline drops its loan and keeps the pointer (4.14 to 4.18).",
+		Edits: []Edit{{"cpu_offline", "current->active_mm = &init_mm", without}},
+	},
+	{
+		Name: "idle-exit-leaves-active-mm", Breaks: "I24", Since: machine.V6_1, Until: machine.V7_3,
+		What:  "The idle task of a CPU that goes offline drops its loan and keeps the pointer.",
+		Edits: []Edit{{"finish_cpu", "idle->active_mm = &init_mm", without}},
+	},
+	{
+		Name: "idle-exit-leaves-active-mm", Breaks: "I24", Since: machine.V7_3,
+		What:  "The CPU goes offline without changing to init_mm first.",
+		Edits: []Edit{{"cpu_offline", "it is not init_mm", without}},
+	},
+}

@@ -1,0 +1,80 @@
+package scenario
+
+import (
+	"go.starlark.net/starlark"
+
+	"switchyard/machine"
+)
+
+// run is one execution of a scenario.
+type run struct {
+	file   string
+	opts   Options
+	thread *starlark.Thread
+	result *Result
+	yards  []*yard
+
+	expecting bool // inside expect_violation
+	last      *Operation
+	lastYard  *yard
+}
+
+func (r *run) known(name string) bool {
+	_, ok := r.predeclared()[name]
+	return ok
+}
+
+func (r *run) predeclared() starlark.StringDict {
+	releases := make(starlark.Tuple, 0, len(machine.Releases()))
+	for _, rel := range machine.Releases() {
+		releases = append(releases, starlark.String(rel.String()))
+	}
+	return starlark.StringDict{
+		"machine":          starlark.NewBuiltin("machine", r.machine),
+		"expect":           starlark.NewBuiltin("expect", r.expect),
+		"expect_eq":        starlark.NewBuiltin("expect_eq", r.expectEq),
+		"expect_violation": starlark.NewBuiltin("expect_violation", r.expectViolation),
+		"say":              starlark.NewBuiltin("say", r.sayBuiltin),
+		"releases":         starlark.NewBuiltin("releases", r.releases),
+		"RELEASES":         releases,
+	}
+}
+
+// line is the line of the scenario that calls.
+func (r *run) line(t *starlark.Thread) int { return r.innermost(t.CallStack()) }
+
+// releases lists the releases from since up to, and without, until.
+func (r *run) releases(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	since, until := "", ""
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "since?", &since, "until?", &until); err != nil {
+		return nil, err
+	}
+	first, end := machine.Oldest, machine.Newest+1
+	var err error
+	if since != "" {
+		if first, err = machine.ParseRelease(since); err != nil {
+			return nil, err
+		}
+	}
+	if until != "" {
+		if end, err = machine.ParseRelease(until); err != nil {
+			return nil, err
+		}
+	}
+	var list []starlark.Value
+	for _, rel := range machine.Releases() {
+		if rel >= first && rel < end {
+			list = append(list, starlark.String(rel.String()))
+		}
+	}
+	return starlark.NewList(list), nil
+}
+
+func (r *run) sayBuiltin(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	text := ""
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "text", &text); err != nil {
+		return nil, err
+	}
+	r.say(t, text)
+	return starlark.None, nil
+}
