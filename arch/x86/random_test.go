@@ -261,6 +261,9 @@ func TestLongSchedules(t *testing.T) {
 
 // move takes cpu one step on, or has it begin something, and reports whether it could.
 func (p *player) move(cpu machine.CPUID) bool {
+	if p.draw(3) == 0 {
+		x86.Speculate(p.S, machine.CPUID(p.draw(len(p.S.CPUs))))
+	}
 	if p.draw(3) == 0 && p.Interrupt(cpu) {
 		return true
 	}

@@ -36,6 +36,13 @@ func CheckCPU(s *machine.State, cpu machine.CPUID, report func(rule, detail stri
 	}
 }
 
+// CheckAll is CheckCPU for every CPU.
+func CheckAll(s *machine.State, report func(rule, detail string)) {
+	for i := range s.CPUs {
+		CheckCPU(s, machine.CPUID(i), report)
+	}
+}
+
 func checkSlots(s *machine.State, t *machine.X86CPU, loaded *machine.MM, report func(rule, detail string)) {
 	here := t.Ctxs[t.ASID]
 	if here.CtxID != uint64(loaded.Serial) {

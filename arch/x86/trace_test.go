@@ -293,6 +293,50 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// A CPU that sleeps deeply leaves what it borrows, and is not asked to flush any more.
+func TestLeaveMM(t *testing.T) {
+	for _, c := range configs(2) {
+		t.Run(name(c), func(t *testing.T) {
+			r := boot(t, c)
+			a, mmA := r.process(0)
+			r.sw(0, a)
+			r.sw(1, r.thread(0, 1))
+			r.sw(0, 0)
+			before := r.Stats
+			r.must(r.Enter(0, "leave_mm", machine.Frame{}))
+			if r.S.CPUs[0].Root != machine.InitMM {
+				t.Error("still on A")
+			}
+			r.must(r.Munmap(1, 1, false))
+			if r.Stats.IPIs != before.IPIs {
+				t.Error("asked to flush what it has left")
+			}
+			r.sw(0, a)
+			if r.S.CPUs[0].Root != mmA || r.Stats.Loads != before.Loads+2 {
+				t.Errorf("%d loads, want 2", r.Stats.Loads-before.Loads)
+			}
+			if r.Stats.LoadsAvoided != before.LoadsAvoided-1 {
+				t.Errorf("what borrowing avoided was not taken back: %d, was %d", r.Stats.LoadsAvoided, before.LoadsAvoided)
+			}
+			r.intact()
+		})
+	}
+}
+
+func TestCheckingAllocatesNothing(t *testing.T) {
+	r := boot(t, config(machine.Newest, 2, true, true))
+	a, _ := r.process(0)
+	r.sw(0, a)
+	found := 0
+	report := func(string, string) { found++ }
+	if n := testing.AllocsPerRun(100, func() { x86.CheckAll(r.S, report) }); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+	if found != 0 {
+		t.Errorf("%d rules fell", found)
+	}
+}
+
 // From 4.14 to 4.19 init_mm takes part in the competition for slots.
 func TestLazyUntil419(t *testing.T) {
 	for _, pcid := range []bool{false, true} {

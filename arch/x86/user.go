@@ -10,7 +10,7 @@ var userPaths = []*step.Path{
 	{
 		Name:   "user_access",
 		Source: "none: what the hardware does",
-		Doc:    "User code runs through the loaded root: what it touches is cached, and what was cached before is used. Departs: speculation may fill the TLB at any other time too; see CheckCPU for what must hold then.",
+		Doc:    "User code runs through the loaded root: what it touches is cached, and what was cached before is used. Departs: speculation may fill the TLB at any other time too; see Speculate.",
 		Body:   step.Seq{step.Ours("user_access", "user code runs; what it touches is cached", userAccess)},
 	},
 }
@@ -46,5 +46,36 @@ func touch(c *step.Ctx, m machine.MMID, tag uint32) {
 	} else if e.Owner != 0 && e.Tag == tag {
 		c.Broken("I14", "user code hits TLB entries of another address space")
 	}
-	*e = machine.TLBEntry{Tag: tag, Owner: mm.Serial, Seen: machine.SeenUpTo(mm.Changes), Walk: machine.SeenUpTo(mm.Tables)}
+	*e = fill(mm, tag)
+}
+
+func fill(mm *machine.MM, tag uint32) machine.TLBEntry {
+	return machine.TLBEntry{Tag: tag, Owner: mm.Serial, Seen: machine.SeenUpTo(mm.Changes), Walk: machine.SeenUpTo(mm.Tables)}
+}
+
+// Speculate is what the hardware of cpu may do between any two steps: walk the loaded root, whatever
+// runs, and cache what it finds under the current tag. For checkers; no path enters it. The user root
+// of page-table isolation is left out: it is loaded in user mode alone.
+func Speculate(s *machine.State, cpu machine.CPUID) {
+	root := s.CPUs[cpu].Root
+	if root == machine.InitMM {
+		return // it has no user half
+	}
+	tag := kernelTag(&s.Config, loadedSlot(s, cpu))
+	if e := s.TLBSlot(cpu, tag); e.Owner == 0 {
+		*e = fill(&s.MMs[root], tag)
+	}
+}
+
+// loadedSlot is the slot whose PCID is in CR3. Between the write of CR3 and that of loaded_mm_asid the
+// latter is behind, but the slot already names what is loaded.
+func loadedSlot(s *machine.State, cpu machine.CPUID) uint16 {
+	t := &s.X86[cpu]
+	id := uint64(s.MMs[s.CPUs[cpu].Root].Serial)
+	for i := range t.Ctxs {
+		if t.Ctxs[i].CtxID == id {
+			return uint16(i)
+		}
+	}
+	return t.ASID
 }
