@@ -56,6 +56,4 @@ func tlb(c *step.Ctx) *machine.X86CPU { return &c.S.X86[c.CPU] }
 // maskBit tells whether this CPU is in mm_cpumask(m). Only the CPU itself changes its bit.
 func maskBit(c *step.Ctx, m machine.MMID) bool { return c.S.MMCPUMask(m).Has(c.CPU) }
 
-func isInit(c *step.Ctx) bool { return c.F.MM == machine.InitMM }
-
 func flushAll(pages int32) bool { return pages == machine.FlushAll }

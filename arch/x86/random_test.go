@@ -229,7 +229,7 @@ func TestInterleavedSchedules(t *testing.T) {
 
 // Long runs of every configuration, from fixed seeds: cheaper by the step than those above.
 func TestLongSchedules(t *testing.T) {
-	seeds, steps := uint64(4), 4000
+	seeds, steps := uint64(2), 2000
 	if testing.Short() {
 		seeds = 1
 	}
