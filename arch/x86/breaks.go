@@ -23,7 +23,7 @@ func Breaks() []Break {
 	return []Break{
 		{
 			Name: "x86-mask-before-cr3", Rule: "I10",
-			Doc: "Up to 2.6.38 prev's mask bit was cleared before CR3 was written (fixed by 831d52bc1539): a flush in between misses a CPU that still stands on the tables.",
+			Doc: "Until 2011 prev's mask bit was cleared before CR3 was written (fixed by 831d52bc1539): a flush in between misses a CPU that still stands on the tables.",
 			Paths: []*step.Path{{
 				Name: "switch_mm", Until: machine.V5_0,
 				Source: "arch/x86/include/asm/mmu_context.h:switch_mm (2.6.24)",

@@ -30,9 +30,10 @@ func CheckCPU(s *machine.State, cpu machine.CPUID, report func(rule, detail stri
 	if settled && !t.Lazy && !c.IRQOff && !s.MMCPUMask(c.Root).Has(cpu) {
 		report("I12", "a user address space is loaded, but its mask lacks this CPU: flushes will miss it")
 	}
-	checkCached(s, cpu, kernelTag(&s.Config, t.ASID), report)
-	if s.Config.PTI && s.Config.PCID && t.UserFlush&(1<<t.ASID) == 0 {
-		checkCached(s, cpu, userTag(&s.Config, t.ASID), report)
+	slot := loadedSlot(s, cpu)
+	checkCached(s, cpu, kernelTag(&s.Config, slot), report)
+	if s.Config.PTI && s.Config.PCID && t.UserFlush&(1<<slot) == 0 {
+		checkCached(s, cpu, userTag(&s.Config, slot), report)
 	}
 }
 
@@ -64,9 +65,12 @@ func checkSlots(s *machine.State, t *machine.X86CPU, loaded *machine.MM, report 
 // the switch does these in that order, and so does leave_mm before; a flush that comes then frees page
 // tables without asking this CPU. Nothing uses user addresses meanwhile, and what the tag still holds is
 // behind in its generation, so it is flushed before use; only a speculative walk could look. That walk
-// is the bug that 2.6.39 fixed in the switch by clearing the bit last, and 7.3 cannot have it any more.
+// is what the fix of 2011 (831d52bc1539) kept out of the switch by clearing the bit last; 7.3 cannot have it.
 func leaving(s *machine.State, cpu machine.CPUID) bool {
 	c, t := &s.CPUs[cpu], &s.X86[cpu]
+	if s.Config.Release >= machine.V7_3 {
+		return false
+	}
 	if t.LoadedMM != c.Root {
 		return true
 	}

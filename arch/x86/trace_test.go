@@ -394,6 +394,34 @@ func TestStaleMaskBit(t *testing.T) {
 	r.intact()
 }
 
+// The window that CheckCPU leaves out: from 4.14 to 6.12 page tables can be freed while a CPU that has
+// left the mask has yet to write CR3. In 7.3 whoever frees them waits for that CPU.
+func TestTablesFreedBeforeCR3(t *testing.T) {
+	for _, rel := range machine.Releases() {
+		if rel < machine.V5_0 {
+			continue
+		}
+		r := boot(t, config(rel, 2, true, false))
+		a, mmA := r.process(0)
+		b, _ := r.process(0)
+		r.sw(0, a)
+		r.sw(1, r.thread(0, 1))
+		r.beginSwitch(0, b)
+		r.stepTo(0, "choose_new_asid")
+		r.begin(1, "unmap_region", machine.Frame{N: 1, State: kernel.FreeTables})
+		freed := r.Run(1)
+		if r.S.CPUs[0].Root != mmA {
+			t.Fatal("CR3 was written too early for this test")
+		}
+		if want := rel < machine.V7_3; freed != want {
+			t.Errorf("%s: tables freed under a loaded root: %t, want %t", rel, freed, want)
+		}
+		r.must(r.Settle(0))
+		r.sw(0, a) // the generation catches what the tag still held
+		r.intact()
+	}
+}
+
 func TestMitigation(t *testing.T) {
 	r := boot(t, config(machine.Newest, 1, true, false))
 	k := r.kthread(0)
