@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"arch/arm64", "arch/x86", "arch/classic"},
 	{"arch"},
 	{"invariant"},
-	{"trace", "scenario", "check", "record"},
+	{"trace", "vmlinux", "scenario", "check", "record"},
 	{"replay"},
 	{"report", "explore"},
 	{"cmd/switchyard"},
