@@ -108,7 +108,7 @@ func (e *Exec) advance() {
 			}
 		case opJump:
 			c.F.PC = in.target
-		case opCall, opCallWith, opCallRun, opCallRunWith:
+		case opCall, opCallWith, opCallRow, opCallRowWith:
 			e.call(in.target)
 		case opReturnInto:
 			e.returnInto()

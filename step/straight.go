@@ -22,13 +22,13 @@ func (e *Exec) straight() bool {
 	for {
 		in := &code[pc]
 		if in.op == opDo {
-			end := pc + uint32(in.run)
-			steps += uint64(in.run)
+			end := in.target
+			steps += uint64(end - pc)
 			for ; pc < end; pc++ {
 				e.pc = pc
 				code[pc].do(c)
 			}
-			continue
+			in = &code[pc]
 		}
 		switch in.op {
 		case opBranch:
@@ -50,20 +50,20 @@ func (e *Exec) straight() bool {
 			c.F = callee
 			depth++
 			pc = in.target
-		case opCallRun, opCallRunWith:
+		case opCallRow, opCallRowWith:
 			caller := c.F
 			callee := &stack[depth]
 			*callee = *caller
-			if in.op == opCallRunWith {
+			if in.op == opCallRowWith {
 				e.Prog.info[pc].bind(caller, callee)
 			}
 			c.F = callee
-			end := in.target + uint32(in.run)
+			end := code[in.target].target
 			for at := in.target; at < end; at++ {
 				e.pc = at
 				code[at].do(c)
 			}
-			steps += uint64(in.run)
+			steps += uint64(end - in.target)
 			c.F = caller
 			pc++
 		case opReturnInto:
