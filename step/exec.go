@@ -47,7 +47,11 @@ type Watcher interface {
 const MaxViolations = 1000
 
 // NewExec readies a machine to run.
-func NewExec(p *Program, s *machine.State) *Exec { return &Exec{Prog: p, S: s} }
+func NewExec(p *Program, s *machine.State) *Exec {
+	e := &Exec{Prog: p, S: s}
+	e.ctx.exec, e.ctx.Stats = e, &e.Stats
+	return e
+}
 
 func (e *Exec) broken(cpu machine.CPUID, rule, detail string) {
 	in := e.Prog.At(e.pc)
@@ -75,23 +79,24 @@ func (e *Exec) Begin(cpu machine.CPUID, path string, args machine.Frame) {
 // BeginAt is Begin with a path's entry that was looked up before.
 func (e *Exec) BeginAt(cpu machine.CPUID, entry uint32, args machine.Frame) {
 	e.Put(cpu, entry, &args)
-	e.load(cpu)
+	e.loadTop(cpu)
 	e.advance()
 }
 
 // Put is BeginAt for a caller that goes on with Run: conditions before the first step are left to it.
 func (e *Exec) Put(cpu machine.CPUID, entry uint32, args *machine.Frame) {
-	f := e.S.Push(e.S.CPUs[cpu].Stack)
-	*f = *args
-	f.PC = entry
+	e.S.PushFrame(e.S.CPUs[cpu].Stack, args).PC = entry
 }
 
+// load makes ctx that of cpu, all but its frame.
 func (e *Exec) load(cpu machine.CPUID) {
 	c := &e.ctx
-	c.exec, c.S, c.CPU, c.Stats = e, e.S, cpu, &e.Stats
-	c.C = &e.S.CPUs[cpu]
-	c.F = e.S.Top(c.C.Stack)
-	c.Choice = 0
+	c.S, c.C, c.CPU, c.Choice = e.S, &e.S.CPUs[cpu], cpu, 0
+}
+
+func (e *Exec) loadTop(cpu machine.CPUID) {
+	e.load(cpu)
+	e.ctx.F = e.S.Top(e.ctx.C.Stack)
 }
 
 // advance runs what is between steps, until the top frame stands at a step or the stack is empty.
@@ -168,7 +173,7 @@ func (e *Exec) Next(cpu machine.CPUID) *Instr {
 // Outcomes returns in how many ways the next step of cpu can come out now: 0 where the CPU has
 // nothing to run or waits.
 func (e *Exec) Outcomes(cpu machine.CPUID) int {
-	e.load(cpu)
+	e.loadTop(cpu)
 	if e.ctx.F == nil {
 		return 0
 	}
@@ -190,7 +195,7 @@ func (e *Exec) outcomes() int {
 
 // Step runs one step on cpu with the given outcome. The step must be able to run: see Outcomes.
 func (e *Exec) Step(cpu machine.CPUID, outcome int) {
-	e.load(cpu)
+	e.loadTop(cpu)
 	e.ctx.Choice = outcome
 	e.step()
 	e.advance()
@@ -223,6 +228,7 @@ func (e *Exec) Run(cpu machine.CPUID) bool {
 // stepwise is what straight does, one step at a time.
 func (e *Exec) stepwise() bool {
 	c := &e.ctx
+	c.F = e.S.Top(c.C.Stack)
 	for {
 		e.advance()
 		if c.F == nil {
