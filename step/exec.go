@@ -32,9 +32,8 @@ type Exec struct {
 	// Choose picks the outcome of a Choose step in straight-line runs; nil takes the first.
 	Choose func(c *Ctx, in *Instr, outcomes int) int
 
-	ctx    Ctx
-	pc     uint32        // of the step that runs
-	callee machine.Frame // of a call that returns results
+	ctx Ctx
+	pc  uint32 // of the step that runs
 }
 
 // Watcher is told of every step of an Exec.
@@ -149,15 +148,10 @@ func (e *Exec) pop() {
 // returnInto returns to a caller that may take results. What is interrupted right behind a call is
 // no caller: a handler returns with pop.
 func (e *Exec) returnInto() {
-	c := &e.ctx
-	callee := *c.F
+	callee := e.ctx.F // still in memory when it is off the stack
 	e.pop()
-	if c.F == nil {
-		return
-	}
-	if result := e.Prog.info[c.F.PC-1].result; result != nil {
-		e.callee = callee
-		result(c.F, &e.callee)
+	if e.ctx.F != nil {
+		e.take(e.ctx.F.PC, callee)
 	}
 }
 
