@@ -13,6 +13,7 @@ require (
 	github.com/ulikunitz/xz v0.5.17
 	github.com/zeebo/xxh3 v1.1.0
 	go.starlark.net v0.0.0-20260908191801-89a6a09411d5
+	golang.org/x/arch v0.32.0
 	golang.org/x/sys v0.48.0
 	pgregory.net/rapid v1.3.0
 )

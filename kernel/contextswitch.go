@@ -127,14 +127,23 @@ func handOver() step.Seq {
 	}
 }
 
-func switchMMCid(symbol string) step.Node {
-	return step.Do(symbol, "a per-mm CPU id for rseq; its barrier lies between rq->curr and the id", func(c *step.Ctx) {
-		prev, next := c.T(c.F.Prev), c.T(c.F.Next)
-		fromKernelToKernel := next.MM == machine.NoMM && prev.MM == machine.NoMM
-		if !fromKernelToKernel {
+// switchMMCid has the barriers of smp_mb__after_mmgrab, smp_mb and smp_mb__after_switch_mm; the last
+// is nothing on x86, where the write of CR3 is the barrier.
+func switchMMCid() step.Node {
+	return step.Do("switch_mm_cid", "a per-mm CPU id for rseq; where mm changes a barrier lies between rq->curr and the id", func(c *step.Ctx) {
+		toKernel := toKernel(c)
+		fromKernel := !fromUser(c)
+		switch {
+		case fromKernel && toKernel:
+		case !fromKernel && !toKernel && c.S.Config.Arch == machine.X86:
+		default:
 			c.Barrier()
 		}
 	})
+}
+
+func mmCidSwitchTo() step.Node {
+	return step.Do("mm_cid_switch_to", "a per-mm CPU id for rseq; it is not found through rq->curr any more, so no barrier", func(*step.Ctx) {})
 }
 
 var contextSwitchPaths = []*step.Path{
@@ -166,18 +175,18 @@ var contextSwitchPaths = []*step.Path{
 		Name: "context_switch", Since: machine.V6_12, Until: machine.V7_3,
 		Source: "kernel/sched/core.c:context_switch (6.12)",
 		Doc:    "Gives the CPU of prev to next. From kernel task to kernel task the reference moves on. Departs: lru_gen_use_mm marks the mm for page ageing and touches nothing that a switch reads.",
-		Body:   transfer("mmgrab_lazy_tlb", switchMMCid("switch_mm_cid")),
+		Body:   transfer("mmgrab_lazy_tlb", switchMMCid()),
 	},
 	{
 		Name: "context_switch", Since: machine.V7_3,
 		Source: "kernel/sched/core.c:context_switch (7.3)",
 		Doc:    "Gives the CPU of prev to next. From kernel task to kernel task the reference moves on. Departs: lru_gen_use_mm and rseq_sched_switch_event touch nothing that a switch reads.",
-		Body:   transfer("mmgrab_lazy_tlb", switchMMCid("mm_cid_switch_to")),
+		Body:   transfer("mmgrab_lazy_tlb", mmCidSwitchTo()),
 	},
 	{
 		Name: "prepare_task_switch", Until: machine.V4_4,
 		Source: "kernel/sched.c:prepare_task_switch (2.6.32)",
-		Doc:    "Notifiers. on_cpu (then oncpu) is kept only where switching runs without the lock: the lock says it here.",
+		Doc:    "Notifiers. on_cpu (then oncpu) is kept only where switching runs without the lock (__ARCH_WANT_UNLOCKED_CTXSW, as on arm): on x86 the lock says it.",
 		Body:   step.Seq{step.Do("prepare_lock_switch", "the lock is held until next has finished, so nobody can run prev elsewhere", beginSwitch)},
 	},
 	{
@@ -188,13 +197,13 @@ var contextSwitchPaths = []*step.Path{
 	},
 	{
 		Name: "prepare_task_switch", Since: machine.V5_0,
-		Source: "kernel/sched/core.c:prepare_task_switch (5.0 to 7.3)",
+		Source: "kernel/sched/core.c:prepare_task_switch, prepare_task (4.20 to 7.3)",
 		Doc:    "Next is marked as on a CPU before it runs. Departs: accounting, perf, rseq and notifiers are left out.",
 		Body:   step.Seq{step.Do("prepare_task", "next counts as running before its first instruction", prepareTask)},
 	},
 	{
 		Name:   "prepare_lock_switch",
-		Source: "kernel/sched/core.c:prepare_lock_switch (5.0 to 7.3)",
+		Source: "kernel/sched/core.c:prepare_lock_switch (4.20 to 7.3; the same lines stand in context_switch in 2.6.32 and 4.4)",
 		Doc:    "Tells lockdep that next will release what prev took; the lock itself stays held.",
 	},
 }

@@ -57,6 +57,17 @@ func primeChild() step.Node {
 	})
 }
 
+func activateChild(lock string) step.Seq {
+	return step.Seq{
+		lockRqOf(lock, "the queue that it goes to"),
+		step.Do("activate_task", "on the queue, and runnable", func(c *step.Ctx) {
+			t := c.T(c.F.Next)
+			t.CPU, t.OnRQ, t.State = c.F.CPU, machine.OnRQQueued, machine.TaskRunning
+			unlockRqOf(c)
+		}),
+	}
+}
+
 var forkPaths = []*step.Path{
 	{
 		Name:   "kernel_clone",
@@ -131,17 +142,16 @@ var forkPaths = []*step.Path{
 		},
 	},
 	{
-		Name:   "wake_up_new_task",
-		Source: "kernel/sched/core.c:wake_up_new_task (2.6.32 to 7.3)",
+		Name: "wake_up_new_task", Until: machine.V4_4,
+		Source: "kernel/sched.c:wake_up_new_task (2.6.32)",
 		Doc:    "The child may run, on the CPU that the parent's frame names.",
-		Body: step.Seq{
-			lockRqOf("__task_rq_lock", "the queue that it goes to"),
-			step.Do("activate_task", "on the queue, and runnable", func(c *step.Ctx) {
-				t := c.T(c.F.Next)
-				t.CPU, t.OnRQ, t.State = c.F.CPU, machine.OnRQQueued, machine.TaskRunning
-				unlockRqOf(c)
-			}),
-		},
+		Body:   activateChild("task_rq_lock"),
+	},
+	{
+		Name: "wake_up_new_task", Since: machine.V4_4,
+		Source: "kernel/sched/core.c:wake_up_new_task (4.4 to 7.3)",
+		Doc:    "The child may run, on the CPU that the parent's frame names.",
+		Body:   append(append(step.Seq{lockPi()}, activateChild("__task_rq_lock")...), unlockPi()),
 	},
 	{
 		Name:   "wait_for_vfork_done",

@@ -32,6 +32,26 @@ func lockRqOf(label, why string) step.Node {
 
 func unlockRqOf(c *step.Ctx) { c.S.CPUs[c.F.CPU].LockedBy = machine.NoCPU }
 
+// lockTaskRq takes the lock of the run queue that task Next is on. The kernel reads task_rq, locks and
+// looks again, round and round while the task is between two queues; what comes out is one step. The queue
+// that Frame.CPU names is kept in Val, and unlockTaskRq puts it back.
+func lockTaskRq(label, why string) step.Node {
+	return step.Wait(label, why,
+		func(c *step.Ctx) bool {
+			p := c.T(c.F.Next)
+			return p.OnRQ != machine.OnRQMigrating && c.S.CPUs[p.CPU].LockedBy == machine.NoCPU
+		},
+		func(c *step.Ctx) {
+			c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU
+			c.S.CPUs[c.F.CPU].LockedBy = c.CPU
+		})
+}
+
+func unlockTaskRq(c *step.Ctx) {
+	unlockRqOf(c)
+	c.F.CPU = machine.CPUID(c.F.Val)
+}
+
 func irqDisable(why string) step.Node {
 	return step.Do("local_irq_disable", why, func(c *step.Ctx) { c.C.IRQOff = true })
 }

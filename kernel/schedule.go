@@ -55,7 +55,22 @@ func wantsToSleep(c *step.Ctx) bool {
 	return c.F.N&preempted == 0 && machine.TaskState(c.F.State) != machine.TaskRunning
 }
 
-func scheduleBody(lock step.Seq, tracepointHere bool) step.Seq {
+// switchRq is the store to rq->curr. checked says that membarrier counts on a full barrier before it,
+// as it does since 4.14.
+func switchRq(label string, checked bool) step.Node {
+	return step.Do(label, "for everybody else next runs here now", func(c *step.Ctx) {
+		if checked && !c.C.BarrierSinceUser {
+			c.Broken("I21", "no full barrier between the last user access and the store to rq->curr")
+		}
+		c.C.Curr = c.F.Next
+		// From one thread of a process to another membarrier finds a thread of it either way.
+		if c.T(c.F.Prev).MM != c.T(c.F.Next).MM {
+			c.C.BarrierSinceCurr = false
+		}
+	})
+}
+
+func scheduleBody(lock step.Seq, setCurr step.Node, unlock string, tracepointHere bool) step.Seq {
 	s := step.Seq{
 		step.Do("rq->curr", "who runs here is who leaves", current),
 		irqDisable("from here to the end of the switch no interrupt may look at half of it"),
@@ -76,18 +91,7 @@ func scheduleBody(lock step.Seq, tracepointHere bool) step.Seq {
 			})), nil),
 		step.Choose("pick_next_task", "the scheduling class decides who runs next", pickChoices, pick),
 	)
-	really := step.Seq{
-		step.Do("RCU_INIT_POINTER(rq->curr, next)", "for everybody else next runs here now", func(c *step.Ctx) {
-			if !c.C.BarrierSinceUser {
-				c.Broken("I21", "no full barrier between the last user access and the store to rq->curr")
-			}
-			c.C.Curr = c.F.Next
-			// From one thread of a process to another membarrier finds a thread of it either way.
-			if c.T(c.F.Prev).MM != c.T(c.F.Next).MM {
-				c.C.BarrierSinceCurr = false
-			}
-		}),
-	}
+	really := step.Seq{setCurr}
 	if tracepointHere {
 		really = append(really, traceSwitch())
 	}
@@ -95,7 +99,7 @@ func scheduleBody(lock step.Seq, tracepointHere bool) step.Seq {
 	return append(s,
 		step.If("prev != next", func(c *step.Ctx) bool { return c.F.Prev != c.F.Next },
 			really,
-			step.Else(step.Do("raw_spin_rq_unlock_irq", "nobody else to run: no switch, nothing changes", func(c *step.Ctx) {
+			step.Else(step.Do(unlock, "nobody else to run: no switch, nothing changes", func(c *step.Ctx) {
 				unlockRq(c)
 				c.C.IRQOff = false
 			}))),
@@ -127,14 +131,18 @@ func countSwitch(c *step.Ctx) {
 	}
 }
 
-func rqLock() step.Node {
-	return step.Wait("raw_spin_rq_lock", "held across the whole switch: taken by prev, released by next", lockFree, lockRq)
+func rqLock(label string) step.Node {
+	return step.Wait(label, "held across the whole switch: taken by prev, released by next", lockFree, lockRq)
+}
+
+func afterRqLock() step.Node {
+	return step.Do("smp_mb__after_spinlock", "the full barrier before rq->curr changes, which membarrier relies on", (*step.Ctx).Barrier)
 }
 
 var schedulePaths = []*step.Path{
 	{
 		Name:   "schedule",
-		Source: "kernel/sched/core.c:schedule (2.6.32 to 7.3)",
+		Source: "kernel/sched/core.c:schedule (4.4 to 7.3; kernel/sched.c in 2.6.32)",
 		Doc:    "Gives up the CPU. Departs: work that is submitted before sleeping (block plugs, workqueues) is left out.",
 		Body: step.Seq{
 			step.Do("preempt_disable", "the switch itself cannot be preempted", func(c *step.Ctx) { c.C.Preempt++ }),
@@ -150,24 +158,31 @@ var schedulePaths = []*step.Path{
 	{
 		Name: "__schedule", Until: machine.V4_4,
 		Source: "kernel/sched.c:schedule (2.6.32)",
-		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: the big kernel lock and load balancing are left out.",
-		Body:   scheduleBody(step.Seq{rqLock(), step.Do("smp_mb", "the lock's atomic instruction orders user accesses on the machines that need it", (*step.Ctx).Barrier)}, false),
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. No membarrier yet, so no barrier is asked for. Departs: the big kernel lock and load balancing, which may let go of the lock for a moment, are left out.",
+		Body:   scheduleBody(step.Seq{rqLock("spin_lock_irq(&rq->lock)")}, switchRq("rq->curr = next", false), "spin_unlock_irq(&rq->lock)", false),
 	},
 	{
 		Name: "__schedule", Since: machine.V4_4, Until: machine.V5_0,
 		Source: "kernel/sched/core.c:__schedule (4.4)",
-		Doc:    "Takes prev off the queue if it sleeps, picks next, switches.",
-		Body:   scheduleBody(step.Seq{step.Do("smp_mb__before_spinlock", "user accesses and the sleeper's state are visible before the queue changes", (*step.Ctx).Barrier), rqLock()}, true),
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: the preempt_count that do_exit took once too often is taken back here in Linux; see do_task_dead.",
+		Body: scheduleBody(step.Seq{step.Do("smp_mb__before_spinlock", "the sleeper's state is visible before the queue changes", (*step.Ctx).Barrier), rqLock("raw_spin_lock_irq(&rq->lock)")},
+			switchRq("rq->curr = next", false), "raw_spin_unlock_irq(&rq->lock)", true),
 	},
 	{
-		Name: "__schedule", Since: machine.V5_0,
-		Source: "kernel/sched/core.c:__schedule (5.0 to 7.3)",
-		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: core scheduling and proxy execution are left out.",
-		Body:   scheduleBody(step.Seq{rqLock(), step.Do("smp_mb__after_spinlock", "the full barrier before rq->curr changes, which membarrier relies on", (*step.Ctx).Barrier)}, true),
+		Name: "__schedule", Since: machine.V5_0, Until: machine.V6_1,
+		Source: "kernel/sched/core.c:__schedule (4.20)",
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches.",
+		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, switchRq("rq->curr = next", true), "rq_unlock_irq", true),
+	},
+	{
+		Name: "__schedule", Since: machine.V6_1,
+		Source: "kernel/sched/core.c:__schedule (6.1 to 7.3)",
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: core scheduling and proxy execution are left out; a sleeper leaves the queue at once, where 6.12 may keep it queued for a while (sched_delayed).",
+		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
 	},
 	{
 		Name:   "schedule_tail",
-		Source: "kernel/sched/core.c:schedule_tail (2.6.32 to 7.3)",
+		Source: "kernel/sched/core.c:schedule_tail (4.4 to 7.3; kernel/sched.c in 2.6.32)",
 		Doc:    "The first thing a new task does: finish the switch that brought it here.",
 		Body: step.Seq{
 			step.Call("finish_task_switch"),
@@ -175,7 +190,7 @@ var schedulePaths = []*step.Path{
 		},
 	},
 	{
-		Name:   "ret_from_fork",
+		Name: "ret_from_fork", Only: func(c *machine.Config) bool { return !c.Registers },
 		Source: "arch/arm64/kernel/entry.S, arch/x86/entry/entry_64.S: ret_from_fork",
 		Doc:    "Where a new task's saved context begins. Prev comes in the register that switch_to returns.",
 		Body:   step.Seq{step.Call("schedule_tail")},

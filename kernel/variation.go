@@ -72,7 +72,10 @@ func (v *Variation) Holds(c *machine.Config) bool {
 
 // Paths returns the paths that the variation changes in a machine of that shape, for Boot and Link.
 func (v *Variation) Paths(c *machine.Config, port Port) ([]*step.Path, error) {
-	intact := intactPaths(c, port)
+	intact, err := intactPaths(c, port)
+	if err != nil {
+		return nil, err
+	}
 	var changed []*step.Path
 	for _, e := range v.Edits {
 		from := changed

@@ -58,8 +58,7 @@ func activate(c *step.Ctx) {
 // wakeInPlace: the sleeper has not left the queue yet, so it is enough to set it running.
 func wakeInPlace() step.Seq {
 	return step.Seq{
-		step.Do("task_cpu(p)", "the queue that it is still on", func(c *step.Ctx) { c.F.CPU = c.T(c.F.Next).CPU }),
-		lockRqOf("__task_rq_lock", "its queue cannot change under the lock"),
+		lockTaskRq("__task_rq_lock", "its queue cannot change under the lock"),
 		step.Do("ttwu_do_wakeup", "still queued: it never left, so it only has to stop wanting to sleep", func(c *step.Ctx) {
 			p := c.T(c.F.Next)
 			c.F.Val2 = truth(p.OnRQ != 0)
@@ -67,7 +66,7 @@ func wakeInPlace() step.Seq {
 				p.State = machine.TaskRunning
 				c.Stats.Wakeups++
 			}
-			unlockRqOf(c)
+			unlockTaskRq(c)
 		}),
 	}
 }
@@ -83,8 +82,12 @@ func enqueueOn() step.Seq {
 	}
 }
 
-func wakeBody(whileOnCPU step.Seq) step.Seq {
-	slow := append(step.Seq{step.Do("TASK_WAKING", "nobody else may wake it now", setWaking)}, whileOnCPU...)
+func taskWaking() step.Node {
+	return step.Do("TASK_WAKING", "nobody else may wake it now", setWaking)
+}
+
+// wakeBody is try_to_wake_up since 3.0; slow is what happens to a sleeper that has left the queue.
+func wakeBody(slow ...step.Node) step.Seq {
 	return step.Seq{
 		lockPi(),
 		step.Do("ttwu_state_match", "only a sleeper is woken", matchState),
@@ -114,10 +117,9 @@ var wakeupPaths = []*step.Path{
 	{
 		Name: "try_to_wake_up", Until: machine.V4_4,
 		Source: "kernel/sched.c:try_to_wake_up (2.6.32)",
-		Doc:    "Makes a sleeper runnable. The sleeper's run-queue lock is held across a whole switch, so whoever has it knows that the switch is over.",
+		Doc:    "Makes a sleeper runnable. The sleeper's run-queue lock is held across a whole switch, so whoever has it knows that the switch is over. Departs: p->state is tested and set in one step, since both happen under that lock; its owner writes it with no lock at all, and could lose TASK_DEAD between the two (closed in 2012).",
 		Body: step.Seq{
-			step.Do("task_cpu(p)", "whose lock decides", func(c *step.Ctx) { c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU }),
-			lockRqOf("task_rq_lock", "held across every switch: no switch of it is under way now"),
+			lockTaskRq("task_rq_lock", "held across every switch: no switch of it is under way now"),
 			step.Do("p->state", "only a sleeper is woken", func(c *step.Ctx) {
 				p := c.T(c.F.Next)
 				c.F.Val2 = truth(p.State&sleeping != 0 && p.OnRQ == 0)
@@ -127,8 +129,7 @@ var wakeupPaths = []*step.Path{
 				if c.F.Val2 == 1 {
 					p.State = machine.TaskWaking
 				}
-				unlockRqOf(c)
-				c.F.CPU = machine.CPUID(c.F.Val)
+				unlockTaskRq(c)
 			}),
 			step.If("it sleeps", onRq, enqueueOn(), nil),
 		},
@@ -136,20 +137,21 @@ var wakeupPaths = []*step.Path{
 	{
 		Name: "try_to_wake_up", Since: machine.V4_4, Until: machine.V5_0,
 		Source: "kernel/sched/core.c:try_to_wake_up (4.4)",
-		Doc:    "Makes a sleeper runnable, on this CPU or another. Waits while it is still being switched away from.",
-		Body:   wakeBody(append(step.Seq{waitOnCPU("while (p->on_cpu) cpu_relax()")}, enqueueOn()...)),
+		Doc:    "Makes a sleeper runnable, on this CPU or another. Waits while it is still being switched away from. Departs: a task that goes to a CPU of another cache goes there by its wake list (ttwu_queue_remote); here the waker always enqueues it.",
+		Body:   wakeBody(append(step.Seq{waitOnCPU("while (p->on_cpu) cpu_relax()"), taskWaking()}, enqueueOn()...)...),
 	},
 	{
 		Name: "try_to_wake_up", Since: machine.V5_0, Until: machine.V6_1,
 		Source: "kernel/sched/core.c:try_to_wake_up (4.20)",
-		Doc:    "Makes a sleeper runnable, on this CPU or another. Waits while it is still being switched away from.",
-		Body:   wakeBody(append(step.Seq{waitOnCPU("smp_cond_load_acquire(&p->on_cpu, !VAL)")}, enqueueOn()...)),
+		Doc:    "Makes a sleeper runnable, on this CPU or another. Waits while it is still being switched away from. Departs: a task that goes to a CPU of another cache goes there by its wake list (ttwu_queue_remote); here the waker always enqueues it.",
+		Body:   wakeBody(append(step.Seq{waitOnCPU("smp_cond_load_acquire(&p->on_cpu, !VAL)"), taskWaking()}, enqueueOn()...)...),
 	},
 	{
 		Name: "try_to_wake_up", Since: machine.V6_1,
 		Source: "kernel/sched/core.c:try_to_wake_up (6.1 to 7.3)",
-		Doc:    "Makes a sleeper runnable, on this CPU or another. One that is still being switched away from is left to the CPU that does it.",
-		Body: wakeBody(step.Seq{
+		Doc:    "Makes a sleeper runnable, on this CPU or another. One that is still being switched away from is left to the CPU that does it. Departs: always, where Linux does so only if that CPU has nothing else to run or shares no cache with this one, and else waits (ttwu_queue_cond); and a task that is off its CPU is always enqueued by the waker.",
+		Body: wakeBody(
+			taskWaking(),
 			loadOnCPU(),
 			step.If("still on a CPU", stillOnCPU, step.Then(
 				step.Do("ttwu_queue_wakelist", "that CPU enqueues it itself, after the switch: its interrupts are off until then", func(c *step.Ctx) {
@@ -159,12 +161,12 @@ var wakeupPaths = []*step.Path{
 					c.Stats.IPIs++
 				})), nil),
 			step.If("no longer on a CPU", not1(stillOnCPU), append(step.Seq{waitOnCPU("smp_cond_load_acquire(&p->on_cpu, !VAL)")}, enqueueOn()...), nil),
-		}),
+		),
 	},
 	{
 		Name: "sched_ttwu_pending", Since: machine.V6_1, Handler: true,
 		Source: "kernel/sched/core.c:sched_ttwu_pending (6.1 to 7.3)",
-		Doc:    "The interrupt by which a CPU enqueues the tasks that others woke while it was switching away from them.",
+		Doc:    "The interrupt by which a CPU enqueues the tasks that others woke while it was switching away from them. Departs: the lock is taken for each task, not once for the list.",
 		Body: step.Seq{
 			step.Do("local_irq_disable", "an interrupt is taken: no other one until it returns", func(c *step.Ctx) {
 				c.C.IRQOff = true
@@ -191,29 +193,57 @@ var wakeupPaths = []*step.Path{
 		Doc:    "Tasks that are still on a CPU are never put on a wake list before 5.8.",
 	},
 	{
-		Name:   "move_queued_task",
-		Source: "kernel/sched/core.c:move_queued_task (4.4 to 7.3; __migrate_task in 2.6.32)",
-		Doc:    "Moves a queued task that does not run to another CPU's queue.",
+		Name: "move_queued_task", Until: machine.V4_4,
+		Source: "kernel/sched.c:__migrate_task (2.6.32)",
+		Doc:    "Moves a queued task that does not run to another CPU's queue, under both locks.",
 		Body: step.Seq{
-			step.Do("task_cpu(p)", "from where", func(c *step.Ctx) { c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU }),
-			lockRqOf("task_rq_lock", "the queue that it leaves"),
-			step.Do("deactivate_task", "between two queues nobody may pick it", func(c *step.Ctx) {
-				p := c.T(c.F.Next)
-				if c.S.CPUs[c.F.CPU].Curr == c.F.Next {
-					c.Broken("I1", "a task was moved to another queue while it is the current one of a CPU")
+			step.Wait("double_rq_lock", "both queues change at once",
+				func(c *step.Ctx) bool {
+					return c.S.CPUs[c.T(c.F.Next).CPU].LockedBy == machine.NoCPU && c.S.CPUs[c.F.CPU].LockedBy == machine.NoCPU
+				},
+				func(c *step.Ctx) {
+					c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU
+					c.S.CPUs[c.F.CPU].LockedBy, c.S.CPUs[c.F.Val].LockedBy = c.CPU, c.CPU
+				}),
+			step.Do("set_task_cpu", "off one queue and on the other, unless it slept or runs by now", func(c *step.Ctx) {
+				if movable(c) {
+					c.T(c.F.Next).CPU = machine.CPUID(c.F.Val)
 				}
-				p.OnRQ = 0
-				p.CPU = machine.CPUID(c.F.Val)
-				unlockRqOf(c)
-				c.F.CPU = p.CPU
-			}),
-			lockRqOf("rq_lock", "the queue that it joins"),
-			step.Do("activate_task", "there it may be picked", func(c *step.Ctx) {
-				c.T(c.F.Next).OnRQ = machine.OnRQQueued
+				unlockTaskRq(c)
 				unlockRqOf(c)
 			}),
 		},
 	},
+	{
+		Name: "move_queued_task", Since: machine.V4_4,
+		Source: "kernel/sched/core.c:move_queued_task, migration_cpu_stop (4.4 to 7.3)",
+		Doc:    "Moves a queued task that does not run to another CPU's queue. Departs: who asks for it, the stopper or a balancer, is left out; any CPU may.",
+		Body: step.Seq{
+			lockPi(),
+			lockTaskRq("task_rq_lock", "the queue that it leaves"),
+			step.Do("deactivate_task", "between two queues nobody may pick it: TASK_ON_RQ_MIGRATING", func(c *step.Ctx) {
+				p := c.T(c.F.Next)
+				c.F.Val2 = truth(movable(c))
+				if c.F.Val2 == 1 {
+					p.OnRQ, p.CPU = machine.OnRQMigrating, machine.CPUID(c.F.Val)
+				}
+				unlockTaskRq(c)
+			}),
+			step.If("it was queued and did not run", onRq, step.Then(
+				lockRqOf("rq_lock", "the queue that it joins"),
+				step.Do("activate_task", "there it may be picked", func(c *step.Ctx) {
+					c.T(c.F.Next).OnRQ = machine.OnRQQueued
+					unlockRqOf(c)
+				})), nil),
+			unlockPi(),
+		},
+	},
+}
+
+// movable looks, under the lock of its queue, whether a task is still queued and does not run there.
+func movable(c *step.Ctx) bool {
+	p := c.T(c.F.Next)
+	return p.OnRQ == machine.OnRQQueued && c.S.CPUs[c.F.CPU].Curr != c.F.Next && !p.OnCPU
 }
 
 func nextOnWakeList(c *step.Ctx) {

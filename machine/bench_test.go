@@ -24,7 +24,7 @@ func BenchmarkCopy(b *testing.B) {
 		b.Run(arch.String(), func(b *testing.B) {
 			s := small(b, arch)
 			to := s.Clone()
-			b.SetBytes(int64(len(s.block.words)) * 8)
+			b.SetBytes(int64(len(s.AppendPacked(nil))))
 			for b.Loop() {
 				to.CopyFrom(s)
 			}
@@ -36,7 +36,7 @@ func BenchmarkHash(b *testing.B) {
 	for _, arch := range []Arch{Classic, X86, ARM64} {
 		b.Run(arch.String(), func(b *testing.B) {
 			s := small(b, arch)
-			b.SetBytes(int64(len(s.block.words)) * 8)
+			b.SetBytes(int64(len(s.AppendPacked(nil))))
 			for b.Loop() {
 				s.Hash()
 			}

@@ -20,13 +20,16 @@ type Frame struct {
 
 // Push adds an empty frame to t's kernel stack and returns it. The stack must have room: a path deeper
 // than Config.StackDepth is a mistake in the paths, so it panics.
-func (s *State) Push(t TaskID) *Frame {
+func (s *State) Push(t TaskID) *Frame { return s.PushFrame(t, &Frame{}) }
+
+// PushFrame is Push with locals to begin with.
+func (s *State) PushFrame(t TaskID, locals *Frame) *Frame {
 	task := &s.Tasks[t]
 	if int(task.Depth) >= s.stackDepth {
 		panic("machine: kernel stack overflow")
 	}
 	f := &s.Frames[int(t)*s.stackDepth+int(task.Depth)]
-	*f = Frame{}
+	*f = *locals
 	task.Depth++
 	return f
 }

@@ -52,7 +52,7 @@ type Task struct {
 	StackRefs int32 `name:"stack_refcount"` // task->stack_refcount, since 4.9
 
 	Kind    TaskKind `name:"kind"`
-	OnRQ    uint8    `name:"on_rq"` // 0, or OnRQQueued
+	OnRQ    uint8    `name:"on_rq"` // 0, OnRQQueued or OnRQMigrating
 	OnCPU   bool     `name:"on_cpu"`
 	Depth   uint8    `name:"stack depth"`    // live frames of the kernel stack
 	UsingMM bool     `name:"kthread_use_mm"` // a kernel task inside kthread_use_mm
@@ -71,8 +71,11 @@ type Task struct {
 	Flags      uint32 `name:"thread_info.flags,hex"`
 }
 
-// OnRQQueued is TASK_ON_RQ_QUEUED.
-const OnRQQueued = 1
+// Values of Task.OnRQ.
+const (
+	OnRQQueued    = 1 // TASK_ON_RQ_QUEUED
+	OnRQMigrating = 2 // TASK_ON_RQ_MIGRATING, since 3.18: between two queues
+)
 
 // TIFForeignFPState is arm64's TIF_FOREIGN_FPSTATE in Task.Flags.
 const TIFForeignFPState = 1

@@ -32,9 +32,8 @@ type Exec struct {
 	// Choose picks the outcome of a Choose step in straight-line runs; nil takes the first.
 	Choose func(c *Ctx, in *Instr, outcomes int) int
 
-	ctx    Ctx
-	pc     uint32        // of the step that runs
-	callee machine.Frame // of a call that returns results
+	ctx Ctx
+	pc  uint32 // of the step that runs
 }
 
 // Watcher is told of every step of an Exec.
@@ -47,7 +46,11 @@ type Watcher interface {
 const MaxViolations = 1000
 
 // NewExec readies a machine to run.
-func NewExec(p *Program, s *machine.State) *Exec { return &Exec{Prog: p, S: s} }
+func NewExec(p *Program, s *machine.State) *Exec {
+	e := &Exec{Prog: p, S: s}
+	e.ctx.exec, e.ctx.Stats = e, &e.Stats
+	return e
+}
 
 func (e *Exec) broken(cpu machine.CPUID, rule, detail string) {
 	in := e.Prog.At(e.pc)
@@ -75,23 +78,24 @@ func (e *Exec) Begin(cpu machine.CPUID, path string, args machine.Frame) {
 // BeginAt is Begin with a path's entry that was looked up before.
 func (e *Exec) BeginAt(cpu machine.CPUID, entry uint32, args machine.Frame) {
 	e.Put(cpu, entry, &args)
-	e.load(cpu)
+	e.loadTop(cpu)
 	e.advance()
 }
 
 // Put is BeginAt for a caller that goes on with Run: conditions before the first step are left to it.
 func (e *Exec) Put(cpu machine.CPUID, entry uint32, args *machine.Frame) {
-	f := e.S.Push(e.S.CPUs[cpu].Stack)
-	*f = *args
-	f.PC = entry
+	e.S.PushFrame(e.S.CPUs[cpu].Stack, args).PC = entry
 }
 
+// load makes ctx that of cpu, all but its frame.
 func (e *Exec) load(cpu machine.CPUID) {
 	c := &e.ctx
-	c.exec, c.S, c.CPU, c.Stats = e, e.S, cpu, &e.Stats
-	c.C = &e.S.CPUs[cpu]
-	c.F = e.S.Top(c.C.Stack)
-	c.Choice = 0
+	c.S, c.C, c.CPU, c.Choice = e.S, &e.S.CPUs[cpu], cpu, 0
+}
+
+func (e *Exec) loadTop(cpu machine.CPUID) {
+	e.load(cpu)
+	e.ctx.F = e.S.Top(e.ctx.C.Stack)
 }
 
 // advance runs what is between steps, until the top frame stands at a step or the stack is empty.
@@ -108,7 +112,7 @@ func (e *Exec) advance() {
 			}
 		case opJump:
 			c.F.PC = in.target
-		case opCall, opCallWith, opCallRun, opCallRunWith:
+		case opCall, opCallWith, opCallRow, opCallRowWith:
 			e.call(in.target)
 		case opReturnInto:
 			e.returnInto()
@@ -144,15 +148,10 @@ func (e *Exec) pop() {
 // returnInto returns to a caller that may take results. What is interrupted right behind a call is
 // no caller: a handler returns with pop.
 func (e *Exec) returnInto() {
-	c := &e.ctx
-	callee := *c.F
+	callee := e.ctx.F // still in memory when it is off the stack
 	e.pop()
-	if c.F == nil {
-		return
-	}
-	if result := e.Prog.info[c.F.PC-1].result; result != nil {
-		e.callee = callee
-		result(c.F, &e.callee)
+	if e.ctx.F != nil {
+		e.take(e.ctx.F.PC, callee)
 	}
 }
 
@@ -168,7 +167,7 @@ func (e *Exec) Next(cpu machine.CPUID) *Instr {
 // Outcomes returns in how many ways the next step of cpu can come out now: 0 where the CPU has
 // nothing to run or waits.
 func (e *Exec) Outcomes(cpu machine.CPUID) int {
-	e.load(cpu)
+	e.loadTop(cpu)
 	if e.ctx.F == nil {
 		return 0
 	}
@@ -190,7 +189,7 @@ func (e *Exec) outcomes() int {
 
 // Step runs one step on cpu with the given outcome. The step must be able to run: see Outcomes.
 func (e *Exec) Step(cpu machine.CPUID, outcome int) {
-	e.load(cpu)
+	e.loadTop(cpu)
 	e.ctx.Choice = outcome
 	e.step()
 	e.advance()
@@ -223,6 +222,7 @@ func (e *Exec) Run(cpu machine.CPUID) bool {
 // stepwise is what straight does, one step at a time.
 func (e *Exec) stepwise() bool {
 	c := &e.ctx
+	c.F = e.S.Top(c.C.Stack)
 	for {
 		e.advance()
 		if c.F == nil {

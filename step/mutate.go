@@ -32,7 +32,7 @@ func (p *Program) mutant(path, label string, spoil func(m *Program, pc uint32) e
 			return nil, err
 		}
 	}
-	m.measure()
+	m.rows()
 	return &m, nil
 }
 

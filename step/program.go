@@ -19,24 +19,25 @@ const (
 	opJump
 	opCall
 	opCallWith    // a call that binds locals of the callee
-	opCallRun     // a call of a path that is one run of Do steps and no more
-	opCallRunWith // one that binds locals
+	opCallRow     // a call of a path that is one row of Do steps and no more
+	opCallRowWith // one that binds locals
 	opReturn
 	opReturnInto // a return whose caller may take results
 	opIRet       // return from a handler: what was interrupted called nobody
 	opHalt       // never runs: PC 0
 )
 
-func (o opcode) calls() bool { return o >= opCall && o <= opCallRunWith }
+func (o opcode) calls() bool { return o >= opCall && o <= opCallRowWith }
 
 // instr is what the executor reads of an instruction. It is kept apart from what people read of it,
 // Instr, so that a whole switch stays in the first-level cache.
 type instr struct {
-	do     func(*Ctx)
-	cond   func(*Ctx) bool // of a branch; of a wait: may it run
-	target uint32          // of a branch, jump or call; of a choice: its index in Program.choices
+	do   func(*Ctx)
+	cond func(*Ctx) bool // of a branch; of a wait: may it run
+	// target is where a branch, jump or call leads; of a Do step, the end of the row of Do steps that
+	// it stands in; of a choice, its index in Program.choices.
+	target uint32
 	op     opcode
-	run    uint8 // how many Do steps follow each other from here on
 }
 
 // Instr is one instruction of a linked program, as the stepper and the checker show it.
@@ -90,23 +91,22 @@ func Link(c *machine.Config, all ...[]*Path) (*Program, error) {
 		return nil, err
 	}
 	p.shorten()
-	p.measure()
+	p.rows()
 	return p, nil
 }
 
-// measure counts for every Do step how many follow each other, and finds the calls that run no more
-// than such a row of steps.
-func (p *Program) measure() {
+// rows tells every Do step where the row of Do steps that it stands in ends, and finds the calls that
+// run no more than such a row.
+func (p *Program) rows() {
 	for i := len(p.code) - 1; i >= 0; i-- {
 		in := &p.code[i]
-		in.run = 0
 		switch in.op {
-		case opCallRun, opCallRunWith:
-			in.op = in.op + opCall - opCallRun
+		case opCallRow, opCallRowWith:
+			in.op -= opCallRow - opCall // a mutant's row may be another one
 		case opDo:
-			in.run = 1
-			if next := p.code[i+1].run; next < 255 {
-				in.run += next
+			in.target = uint32(i) + 1
+			if next := &p.code[i+1]; next.op == opDo {
+				in.target = next.target
 			}
 		}
 	}
@@ -115,8 +115,8 @@ func (p *Program) measure() {
 		if in.op != opCall && in.op != opCallWith {
 			continue
 		}
-		if to := &p.code[in.target]; to.op == opDo && p.code[in.target+uint32(to.run)].op == opReturn {
-			in.op, in.run = in.op+opCallRun-opCall, to.run
+		if to := &p.code[in.target]; to.op == opDo && p.code[to.target].op == opReturn {
+			in.op += opCallRow - opCall
 		}
 	}
 }
