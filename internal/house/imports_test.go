@@ -33,7 +33,7 @@ var layers = [][]string{
 }
 
 // core packages are deterministic: the same inputs give the same bytes on every run and machine.
-var core = []string{"machine/mem", "machine", "step", "kernel", "arch/arm64", "arch/arm64/a64", "arch/x86", "arch/classic", "arch", "invariant"}
+var core = []string{"machine/mem", "machine", "step", "kernel", "arch/arm64", "arch/arm64/a64", "arch/x86", "arch/x86/x64", "arch/classic", "arch", "invariant"}
 
 // coreMayImport are the packages from outside the project that the core may use. Each is a pure function of its
 // arguments; golang.org/x/arch decodes the machine code of the register switch.
