@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"arch"},
 	{"invariant"},
 	{"trace", "vmlinux", "scenario", "check", "record"},
-	{"replay"},
+	{"replay", "registers"},
 	{"report", "explore"},
 	{"cmd/switchyard"},
 }
