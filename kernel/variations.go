@@ -82,7 +82,7 @@ var variations = []Variation{
 		Name: "two-argument-switch-to", Breaks: "I20",
 		What: "switch_to does not say which task was really left, so finish_task_switch works on what the stack remembers.",
 		Edits: []Edit{{"context_switch", "switch_to", func(step.Node) step.Seq {
-			return step.Seq{step.Do("switch_to", "the CPU leaves prev's stack; who was left is not told", switchToTwo)}
+			return step.Seq{step.Switch("switch_to", "the CPU leaves prev's stack; who was left is not told", switchToTwo)}
 		}}},
 	},
 	{
