@@ -148,8 +148,8 @@ func number(name string, v starlark.Value, otherwise, lo, hi int) (int, error) {
 }
 
 func shorten(s string) string {
-	if len(s) > 20 {
-		return s[:20] + "…"
+	if len(s) > 200 {
+		return s[:200] + "…"
 	}
 	return s
 }

@@ -9,6 +9,7 @@ import (
 // run is one execution of a scenario.
 type run struct {
 	file   string
+	lines  []string
 	opts   Options
 	thread *starlark.Thread
 	result *Result
