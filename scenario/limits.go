@@ -10,7 +10,7 @@ import (
 const (
 	maxSource     = 256 << 10 // bytes of the file
 	maxNesting    = 200       // brackets within brackets
-	maxSteps      = 20_000_000
+	maxSteps      = 5_000_000
 	maxOperations = 100_000
 	maxMachines   = 200
 	maxCPUs       = 64
