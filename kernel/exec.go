@@ -117,7 +117,7 @@ var execPaths = []*step.Path{
 	{
 		Name: "exec_mmap", Since: machine.V7_3, Only: onX86,
 		Source: "fs/exec.c:exec_mmap (7.3, with ARCH_WANT_IRQS_OFF_ACTIVATE_MM)",
-		Doc:    "The running task changes to a new address space. Interrupts are off until it is loaded. Departs: the old one is put here rather than a little later, from bprm->old_mm.",
+		Doc:    "The running task changes to a new address space. Interrupts are off until it is loaded. Departs: i386 has this too, but the classic port is not only i386; the old one is put here rather than a little later, from bprm->old_mm.",
 		Body:   execNew("mmdrop_lazy_tlb", true),
 	},
 }
