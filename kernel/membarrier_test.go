@@ -90,3 +90,26 @@ func TestMembarrierAsks(t *testing.T) {
 		}
 	}
 }
+
+// The core is serialised on the way out of a kernel task: since 5.4 only on the way back to the same mm.
+func TestSyncCoreBeforeUserMode(t *testing.T) {
+	for _, rel := range since(machine.V5_0) {
+		r := newRig(t, machine.Config{Release: rel, CPUs: 1}, classic.Port{})
+		a, _ := r.process(0)
+		b, _ := r.process(0)
+		r.sw(0, a)
+		r.enter(0, "membarrier_register_private_expedited", machine.Frame{N: kernel.MembarrierSyncCore})
+		for _, next := range []machine.TaskID{a, b} {
+			r.sw(0, 0)
+			r.S.CPUs[0].Pick = next
+			r.push(0, "schedule", machine.Frame{N: 1})
+			r.until(0, "user_access")
+			if got, want := r.S.CPUs[0].SyncCore, next == a || rel < machine.V6_1; got != want {
+				t.Errorf("%s: to task %d the core is serialised: %v, want %v", rel, next, got, want)
+			}
+			r.Run(0)
+			r.sw(0, a)
+		}
+		r.ok()
+	}
+}
