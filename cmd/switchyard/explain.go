@@ -17,13 +17,14 @@ import (
 )
 
 type explainCommand struct {
-	flags  machineFlags
-	asJSON bool
-	number uint64
-	from   uint64
-	count  uint64
-	task   string
-	out    io.Writer
+	flags   machineFlags
+	formats string
+	asJSON  bool
+	number  uint64
+	from    uint64
+	count   uint64
+	task    string
+	out     io.Writer
 
 	told    []report.ToldSwitch
 	matched uint64
@@ -41,7 +42,7 @@ Switches are numbered from 1. In a scenario one operation may take several switc
 what is told is the whole operation that made the switch.`,
 		Example: `  switchyard explain --switch 1000
   switchyard explain perf.data --task kworker --count 3
-  switchyard explain scenarios/02-borrow.star --from 1 --count 2`,
+  switchyard explain scenarios/02-borrow-and-repay.star --from 1 --count 2`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.out = cmd.OutOrStdout()
@@ -63,6 +64,7 @@ what is told is the whole operation that made the switch.`,
 	cmd.Flags().StringVar(&e.task, "task", "", "tell the switches from or to this task: a pid, or a name")
 	cmd.Flags().Uint64Var(&e.from, "from", 1, "tell switches from this one on")
 	cmd.Flags().Uint64Var(&e.count, "count", 1, "how many switches to tell")
+	cmd.Flags().StringVar(&e.formats, "formats", "", "a perf.data that was cut off: tracing directory of the recorded kernel, as /sys/kernel/tracing, for the formats that it lost")
 	cmd.Flags().BoolVar(&e.asJSON, "json", false, "print JSON; docs/json.md documents it")
 	return cmd
 }
@@ -95,7 +97,7 @@ func (e *explainCommand) recording(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	in, err := open(file)
+	in, err := open(file, e.formats)
 	if err != nil {
 		return err
 	}

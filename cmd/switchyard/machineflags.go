@@ -27,10 +27,10 @@ type machineFlags struct {
 
 func (f *machineFlags) add(set *pflag.FlagSet) {
 	f.set = set
-	set.StringVar(&f.release, "release", machine.Newest.String(), "kernel release whose rules apply: 2.6.32, 4.4, 5.0, 6.1, 6.12 or 7.3")
-	set.StringVar(&f.arch, "arch", "", "architecture: arm64, x86-64 or classic")
+	set.StringVar(&f.release, "release", "", "kernel release whose rules apply: 2.6.32, 4.4, 5.0, 6.1, 6.12 or 7.3; by default the recorded kernel's, else the newest")
+	set.StringVar(&f.arch, "arch", "", "architecture: arm64, x86-64 or classic; by default as recorded, else arm64")
 	set.StringVar(&f.lazy, "lazy", "refcount", "how a borrowed address space is kept alive: refcount, shootdown or off")
-	set.IntVar(&f.cpus, "cpus", 0, "number of CPUs; 0 for as many as the schedule uses")
+	set.IntVar(&f.cpus, "cpus", 0, "number of CPUs; by default as many as the schedule uses")
 	set.IntVar(&f.asidBits, "asid-bits", 16, "arm64: bits of an ASID, 8 or 16")
 	set.BoolVar(&f.pcid, "pcid", true, "x86-64: process-context identifiers (since 4.14)")
 	set.BoolVar(&f.pti, "pti", false, "x86-64: page-table isolation (since 4.15)")

@@ -29,8 +29,16 @@ func (r *recording) Close() {
 	}
 }
 
-// open opens a recording: a file, "-" for standard input, or "" for the bundled one.
-func open(file string) (*recording, error) {
+// open opens a recording: a file, "-" for standard input, or "" for the bundled one. formats, if not
+// empty, is the tracing directory that lends a cut perf.data the formats that it lost.
+func open(file, formats string) (*recording, error) {
+	var opts []trace.Option
+	if formats != "" {
+		if info, err := os.Stat(formats); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("--formats %s: not a directory that can be read; what is meant is the tracing directory of the kernel that was recorded, as /sys/kernel/tracing", formats)
+		}
+		opts = append(opts, trace.WithFormats(os.DirFS(formats)))
+	}
 	switch file {
 	case "":
 		plain, err := sample.Open()
@@ -40,7 +48,7 @@ func open(file string) (*recording, error) {
 		in, err := trace.NewReader(plain)
 		return &recording{Reader: in, name: sample.Name + " (bundled)", size: plain.Size()}, err
 	case "-":
-		in, err := trace.NewReader(os.Stdin)
+		in, err := trace.NewReader(os.Stdin, opts...)
 		if err != nil {
 			return nil, fmt.Errorf("standard input: %w", err)
 		}
@@ -49,9 +57,9 @@ func open(file string) (*recording, error) {
 	if packed, err := isZstd(file); err != nil {
 		return nil, err
 	} else if packed {
-		return openZstd(file)
+		return openZstd(file, opts)
 	}
-	in, err := trace.Open(file)
+	in, err := trace.Open(file, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +87,7 @@ func isZstd(file string) (bool, error) {
 
 // openZstd unpacks a recording that was compressed as a whole into a temporary file: perf.data is read
 // in several places at once, which a stream does not allow.
-func openZstd(file string) (r *recording, err error) {
+func openZstd(file string, opts []trace.Option) (r *recording, err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -107,7 +115,7 @@ func openZstd(file string) (r *recording, err error) {
 	if size == maxUnpacked {
 		return nil, fmt.Errorf("%s: unpacks to more than %d GiB: unpack it with zstd -d and run the result", file, maxUnpacked>>30)
 	}
-	in, err := trace.NewReader(io.NewSectionReader(tmp, 0, size))
+	in, err := trace.NewReader(io.NewSectionReader(tmp, 0, size), opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

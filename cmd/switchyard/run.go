@@ -17,10 +17,11 @@ import (
 )
 
 type runCommand struct {
-	flags  machineFlags
-	asJSON bool
-	top    int
-	out    io.Writer
+	flags   machineFlags
+	formats string
+	asJSON  bool
+	top     int
+	out     io.Writer
 }
 
 func newRunCommand() *cobra.Command {
@@ -40,7 +41,7 @@ another kernel, architecture or setting in its place. A scenario builds its own 
 flags change them.`,
 		Example: `  switchyard run
   switchyard run perf.data --arch arm64 --asid-bits 8
-  switchyard run scenarios/02-borrow.star
+  switchyard run scenarios/02-borrow-and-repay.star
   perf sched record -o - -- make | switchyard run -`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,6 +57,7 @@ flags change them.`,
 		},
 	}
 	r.flags.add(cmd.Flags())
+	cmd.Flags().StringVar(&r.formats, "formats", "", "a perf.data that was cut off: tracing directory of the recorded kernel, as /sys/kernel/tracing, for the formats that it lost")
 	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON; docs/json.md documents it")
 	cmd.Flags().IntVar(&r.top, "top", 10, "recordings: how many tasks and address spaces are listed")
 	return cmd
@@ -68,7 +70,7 @@ func (r *runCommand) recording(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	in, err := open(file)
+	in, err := open(file, r.formats)
 	if err != nil {
 		return err
 	}
