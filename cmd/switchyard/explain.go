@@ -26,8 +26,7 @@ type explainCommand struct {
 	task    string
 	out     io.Writer
 
-	told    []report.ToldSwitch
-	matched uint64
+	told []report.ToldSwitch
 }
 
 func newExplainCommand() *cobra.Command {
