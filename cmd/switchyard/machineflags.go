@@ -27,8 +27,8 @@ type machineFlags struct {
 
 func (f *machineFlags) add(set *pflag.FlagSet) {
 	f.set = set
-	set.StringVar(&f.release, "release", "", "kernel release whose rules apply: 2.6.32, 4.4, 5.0, 6.1, 6.12 or 7.3; by default the recorded kernel's, else the newest")
-	set.StringVar(&f.arch, "arch", "", "architecture: arm64, x86-64 or classic; by default as recorded, else arm64")
+	set.StringVar(&f.release, "release", "", "kernel release whose rules apply: 2.6.32, 4.4, 5.0, 6.1, 6.12 or 7.3; by default the recorded kernel's, or as the scenario says, else the newest")
+	set.StringVar(&f.arch, "arch", "", "architecture: arm64, x86-64 or classic; by default as recorded, or as the scenario says (paths: arm64)")
 	set.StringVar(&f.lazy, "lazy", "refcount", "how a borrowed address space is kept alive: refcount, shootdown or off")
 	set.IntVar(&f.cpus, "cpus", 0, "number of CPUs; by default as many as the schedule uses")
 	set.IntVar(&f.asidBits, "asid-bits", 16, "arm64: bits of an ASID, 8 or 16")
