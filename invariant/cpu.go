@@ -20,7 +20,8 @@ func CheckCPU(s *machine.State, cpu machine.CPUID, report Report) {
 	if c.Root >= 0 && s.MMs[c.Root].Alive&machine.HasRoot == 0 {
 		report("I8", cpu, "the loaded page-table root has been freed")
 	}
-	if t.MM != machine.NoMM && c.Root != t.MM && s.Config.Arch != machine.ARM64 {
+	// With software PAN the kernel side of a task runs without its root.
+	if t.MM != machine.NoMM && c.Root != t.MM && !s.Config.PAN {
 		report("I11", cpu, "a user task runs on a root that is not its own")
 	}
 	checkPortCPU(s, cpu, report)

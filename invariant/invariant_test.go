@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"switchyard/arch/classic"
+	"switchyard/arch"
 	"switchyard/invariant"
 	"switchyard/kernel"
 	"switchyard/machine"
@@ -61,10 +61,17 @@ func broken(check func(invariant.Report)) []string {
 }
 
 func everyYard(t *testing.T, f func(t *testing.T, y *yard)) {
-	for _, port := range []kernel.Port{classic.Port{}} {
+	for _, a := range []machine.Arch{machine.Classic, machine.X86, machine.ARM64} {
+		port := arch.Port(a)
 		for _, rel := range machine.Releases() {
 			for _, lazy := range []machine.LazyMode{machine.LazyRefcount, machine.LazyShootdown, machine.LazyOff} {
-				c := machine.Config{Release: rel, Lazy: lazy, Arch: port.Arch(), CPUs: 3, Tasks: 12, MMs: 8}
+				c := machine.Config{Release: rel, Lazy: lazy, Arch: a, CPUs: 3, Tasks: 12, MMs: 8}
+				switch a {
+				case machine.ARM64:
+					c.ASIDBits = 8
+				case machine.X86:
+					c.PCID = rel >= machine.V5_0
+				}
 				if c.Validate() != nil {
 					continue
 				}
@@ -92,10 +99,16 @@ type spoil struct {
 	do   func(y *yard)
 }
 
-func lazyOff(c *machine.Config) bool    { return c.Lazy == machine.LazyOff }
-func counted(c *machine.Config) bool    { return c.Lazy == machine.LazyRefcount }
-func noOnCPU(c *machine.Config) bool    { return c.Release < machine.V4_4 }
-func noShooting(c *machine.Config) bool { return c.Lazy != machine.LazyShootdown }
+func lazyOff(c *machine.Config) bool { return c.Lazy == machine.LazyOff }
+func counted(c *machine.Config) bool { return c.Lazy == machine.LazyRefcount }
+func noOnCPU(c *machine.Config) bool { return c.Release < machine.V4_4 }
+func noMaskRule(c *machine.Config) bool {
+	return c.Lazy != machine.LazyShootdown || c.Arch == machine.ARM64
+}
+func noARM64(c *machine.Config) bool  { return c.Arch != machine.ARM64 }
+func isARM64(c *machine.Config) bool  { return c.Arch == machine.ARM64 }
+func noSlots(c *machine.Config) bool  { return c.Arch != machine.X86 || c.Release < machine.V5_0 }
+func noPinned(c *machine.Config) bool { return c.Arch != machine.ARM64 || c.Release < machine.V6_1 }
 
 var spoils = []spoil{
 	{"I1", "rq->curr is not on_cpu", noOnCPU, func(y *yard) { y.S.Tasks[y.user].OnCPU = false }},
@@ -105,7 +118,7 @@ var spoils = []spoil{
 			y.S.Pop(y.queued)
 		}
 	}},
-	{"I1", "one task is current on two CPUs", nil, func(y *yard) {
+	{"I1", "one task is current on two CPUs", isARM64, func(y *yard) {
 		c := &y.S.CPUs[2]
 		c.Curr, c.Current, c.Stack, c.Root = y.user, y.user, y.user, y.a
 		y.S.MMCPUMask(y.a).Set(2)
@@ -132,7 +145,7 @@ var spoils = []spoil{
 		m.Count, m.ExtCount = 0, -1
 	}},
 	{"I8", "a loaded root is freed", nil, func(y *yard) { y.S.MMs[y.a].Alive &^= machine.HasRoot }},
-	{"I9", "a borrower outside the cpumask", noShooting, func(y *yard) { y.S.MMCPUMask(y.b).Clear(1) }},
+	{"I9", "a borrower outside the cpumask", noMaskRule, func(y *yard) { y.S.MMCPUMask(y.b).Clear(1) }},
 	{"I10", "freed page tables are still cached", nil, func(y *yard) {
 		m := &y.S.MMs[y.a]
 		m.Tables++
@@ -141,9 +154,47 @@ var spoils = []spoil{
 	{"I11", "a user task on another root", nil, func(y *yard) {
 		c := &y.S.CPUs[0]
 		c.Root = machine.InitMM
+		if y.S.Config.Arch == machine.ARM64 {
+			c.Root = machine.NoMM
+		}
+		if len(y.S.X86) > 0 {
+			x := &y.S.X86[0]
+			x.LoadedMM, x.Ctxs = machine.InitMM, [machine.X86Slots]machine.X86Context{}
+			x.Ctxs[x.ASID] = machine.X86Context{CtxID: 1}
+		}
 		y.S.FlushTLB(0)
 	}},
-	{"I14", "entries of another address space", nil, func(y *yard) { y.S.TLBSlot(0, 0).Owner = y.S.MMs[y.b].Serial }},
+	{"I12", "a slot is ahead of its address space", noSlots, func(y *yard) {
+		x := &y.S.X86[0]
+		x.Ctxs[x.ASID].TLBGen = y.S.MMs[y.a].TLBGen + 1
+	}},
+	{"I12", "a running address space whose mask lacks the CPU", noSlots, func(y *yard) { y.S.MMCPUMask(y.a).Clear(0) }},
+	{"I13", "two slots for one address space", noSlots, func(y *yard) {
+		x := &y.S.X86[0]
+		x.Ctxs[(x.ASID+1)%machine.X86Slots].CtxID = x.Ctxs[x.ASID].CtxID
+	}},
+	{"I14", "entries of another address space", nil, func(y *yard) {
+		for i := range y.S.TLB(0) {
+			if e := &y.S.TLB(0)[i]; e.Owner == y.S.MMs[y.a].Serial {
+				e.Owner = y.S.MMs[y.b].Serial
+			}
+		}
+	}},
+	{"I15", "one address space under two ASIDs", noARM64, func(y *yard) {
+		c := &y.S.CPUs[2]
+		x := &y.S.Tasks[c.Curr]
+		if y.S.Config.Lazy == machine.LazyRefcount {
+			y.S.MMs[machine.InitMM].Count--
+			y.S.MMs[y.a].Count++
+		}
+		x.ActiveMM, c.Root = y.a, y.a
+		other := y.S.ARM64[0].ActiveASID + 40
+		y.S.ARM64[2].ActiveASID, y.S.ARM64[2].HWASID = other, uint32(other&0xff)
+		y.S.ASIDMap[(other&0xff)/64] |= 1 << (other % 64)
+	}},
+	{"I16", "the ASID in use looks free", noARM64, func(y *yard) { clear(y.S.ASIDMap) }},
+	{"I17", "an ASID of this generation before the flush", noARM64, func(y *yard) { y.S.ARM64[0].FlushPending = true }},
+	{"I18", "a pinned ASID that is not in the map of pinned ones", noPinned, func(y *yard) { y.S.MMs[y.a].Pinned = 1 }},
 	{"I19", "a dead task's struct is put twice", nil, func(y *yard) {
 		z := &y.S.Tasks[y.zombie]
 		z.Usage--
@@ -222,8 +273,8 @@ func TestAcross(t *testing.T) {
 
 func TestRulesAreComplete(t *testing.T) {
 	rules := invariant.Rules()
-	if len(rules) != 26 {
-		t.Fatalf("%d rules, want 26", len(rules))
+	if len(rules) != 27 {
+		t.Fatalf("%d rules, want 27", len(rules))
 	}
 	for i, r := range rules {
 		if r.ID != "I"+itoa(i+1) || r.Says == "" || r.Protects == "" || len(r.Checked) == 0 || !invariant.Known(r.ID) {
@@ -249,10 +300,14 @@ func TestCheckCPUAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkCheckCPU(b *testing.B) {
-	y := newYard(b, machine.Config{Release: machine.Newest, Arch: machine.Classic}, classic.Port{})
-	report := func(rule string, _ machine.CPUID, detail string) { b.Errorf("%s: %s", rule, detail) }
-	b.ReportAllocs()
-	for b.Loop() {
-		invariant.CheckCPU(y.S, 0, report)
+	for _, a := range []machine.Arch{machine.Classic, machine.X86, machine.ARM64} {
+		b.Run(a.String(), func(b *testing.B) {
+			y := newYard(b, machine.Config{Release: machine.Newest, Arch: a, PCID: a == machine.X86, ASIDBits: 16}, arch.Port(a))
+			report := func(rule string, _ machine.CPUID, detail string) { b.Errorf("%s: %s", rule, detail) }
+			b.ReportAllocs()
+			for b.Loop() {
+				invariant.CheckCPU(y.S, 0, report)
+			}
+		})
 	}
 }

@@ -101,6 +101,7 @@ func (m *Machine) take(cpu machine.CPUID, handler uint32) {
 // left for them, they run too. It fails where nobody can go on.
 func (m *Machine) Settle(cpu machine.CPUID) error {
 	if m.Held {
+		m.Reach(cpu)
 		return nil
 	}
 	if m.Run(cpu) && m.quiet() {

@@ -33,8 +33,16 @@ func setMMStep() step.Node {
 func membarrierExec() step.Node {
 	return step.Do("membarrier_exec_mmap", "registrations end with the old program; a barrier before mm changes", func(c *step.Ctx) {
 		c.Barrier()
-		c.MM(c.F.MM).MembarrierState = 0
+		mm := c.MM(c.F.MM)
+		mm.MembarrierState, mm.MembarrierReady = 0, 0
 		c.C.MembarrierState = 0
+	})
+}
+
+func membarrierExecve() step.Node {
+	return step.Do("membarrier_execve", "registrations end with the old program", func(c *step.Ctx) {
+		mm := c.MM(c.F.MM)
+		mm.MembarrierState, mm.MembarrierReady = 0, 0
 	})
 }
 
@@ -53,23 +61,24 @@ func leaveOld(drop string) step.Node {
 		loan)
 }
 
-func execOld(membarrier step.Seq) step.Seq {
-	s := step.Seq{step.Call("mm_init"), step.Call("mm_release")}
-	s = append(s, membarrier...)
-	return append(s, readActiveStep(), setMMStep(), setActiveStep(), activateMM(), leaveOld("mmdrop"))
+func execOld() step.Seq {
+	return step.Seq{
+		step.Call("mm_init"), step.Call("mm_release"), taskLock(),
+		readActiveStep(), setMMStep(), setActiveStep(), activateMM(), taskUnlock(), leaveOld("mmdrop"),
+	}
 }
 
 func execNew(drop string, irqOffActivate bool) step.Seq {
 	s := step.Seq{
-		step.Call("mm_init"), step.Call("mm_release"), membarrierExec(),
+		step.Call("mm_init"), step.Call("mm_release"), taskLock(), membarrierExec(),
 		irqDisable("between reading active_mm and replacing it nobody may take the loan away"),
 		readActiveStep(), setActiveStep(), setMMStep(),
 	}
 	on := irqEnable("the task stands on its own address space")
 	if irqOffActivate {
-		return append(s, activateMM(), on, leaveOld(drop))
+		return append(s, activateMM(), on, taskUnlock(), leaveOld(drop))
 	}
-	return append(s, on, activateMM(), leaveOld(drop))
+	return append(s, on, activateMM(), taskUnlock(), leaveOld(drop))
 }
 
 func onX86(c *machine.Config) bool { return c.Arch == machine.X86 }
@@ -79,18 +88,18 @@ var execPaths = []*step.Path{
 		Name: "exec_mmap", Until: machine.V5_0,
 		Source: "fs/exec.c:exec_mmap (2.6.32, 4.4)",
 		Doc:    "The running task changes to a new address space. A kernel task gives back its loan here, not in the scheduler.",
-		Body:   execOld(nil),
+		Body:   execOld(),
 	},
 	{
 		Name: "exec_mmap", Since: machine.V5_0, Until: machine.V6_1,
-		Source: "fs/exec.c:exec_mmap (4.20; membarrier_execve there, membarrier_exec_mmap since 5.4)",
-		Doc:    "The running task changes to a new address space. A kernel task gives back its loan here, not in the scheduler.",
-		Body:   execOld(step.Seq{membarrierExec()}),
+		Source: "fs/exec.c:exec_mmap, __do_execve_file (4.20)",
+		Doc:    "The running task changes to a new address space. A kernel task gives back its loan here, not in the scheduler. Membarrier's registrations are cleared when all is done; since 5.4 membarrier_exec_mmap does so before mm changes.",
+		Body:   append(execOld(), membarrierExecve()),
 	},
 	{
 		Name: "exec_mmap", Since: machine.V6_1, Until: machine.V6_12,
 		Source: "fs/exec.c:exec_mmap (6.1)",
-		Doc:    "The running task changes to a new address space. Interrupts are off while active_mm changes (since 5.10).",
+		Doc:    "The running task changes to a new address space. Interrupts are off while active_mm changes (since 5.10); task_lock had kept the scheduler away, but not an interrupt.",
 		Body:   execNew("mmdrop", false),
 	},
 	{
@@ -108,7 +117,7 @@ var execPaths = []*step.Path{
 	{
 		Name: "exec_mmap", Since: machine.V7_3, Only: onX86,
 		Source: "fs/exec.c:exec_mmap (7.3, with ARCH_WANT_IRQS_OFF_ACTIVATE_MM)",
-		Doc:    "The running task changes to a new address space. Interrupts are off until it is loaded. Departs: the old one is put here rather than a little later, from bprm->old_mm.",
+		Doc:    "The running task changes to a new address space. Interrupts are off until it is loaded. Departs: i386 has this too, but the classic port is not only i386; the old one is put here rather than a little later, from bprm->old_mm.",
 		Body:   execNew("mmdrop_lazy_tlb", true),
 	},
 }

@@ -23,9 +23,9 @@ func clearMM() step.Node {
 
 func exitBody(grab string, window bool) step.Seq {
 	s := step.Seq{
-		step.Call("mm_release"),
 		step.Call(grab),
 		bugActiveMM(),
+		taskLock(),
 	}
 	if window {
 		s = append(s,
@@ -36,9 +36,10 @@ func exitBody(grab string, window bool) step.Seq {
 	} else {
 		s = append(s, clearMM(), step.Call("enter_lazy_tlb_current"))
 	}
-	s = append(s, step.Call("mmput").With(asTask))
+	s = append(s, taskUnlock(), step.Call("mmput").With(asTask))
 	return step.Seq{
 		step.Do("mm = current->mm", "what the task has to give up", ownMM),
+		step.Call("mm_release"),
 		step.If("it has an mm", hasOwnMM, s, nil),
 	}
 }
@@ -86,18 +87,45 @@ var exitPaths = []*step.Path{
 		},
 	},
 	{
-		Name:   "do_task_dead",
-		Source: "kernel/sched/core.c:do_task_dead (5.0 to 7.3; the end of do_exit before)",
-		Doc:    "The last schedule of a task. Its stack and task_struct are put by whoever runs next.",
-		Body: step.Seq{
-			step.Do("set_special_state(TASK_DEAD)", "no wakeup may overwrite this", func(c *step.Ctx) {
-				c.Task().State = machine.TaskDead
-				c.C.Preempt++
-			}),
-			step.Call("__schedule").With(func(_, callee *machine.Frame) { callee.N = 0 }),
-			step.Do("BUG()", "a dead task must never run again", func(c *step.Ctx) {
-				c.Broken("I19", "a dead task runs again")
-			}),
-		},
+		Name: "do_task_dead", Until: machine.V4_4,
+		Source: "kernel/exit.c:do_exit (2.6.32)",
+		Doc:    "The last schedule of a task. Its stack and task_struct are put by whoever runs next. A name of 4.9's for the end of do_exit. Departs: do_exit turns preemption off and calls schedule(), which does so again; here it is once.",
+		Body:   lastSchedule(setDead("tsk->state = TASK_DEAD")),
 	},
+	{
+		Name: "do_task_dead", Since: machine.V4_4, Until: machine.V5_0,
+		Source: "kernel/exit.c:do_exit (4.4)",
+		Doc:    "The last schedule of a task. Its stack and task_struct are put by whoever runs next. A name of 4.9's for the end of do_exit. Departs: do_exit turns preemption off and calls schedule(), which does so again and takes one back; here it is once.",
+		Body: lastSchedule(
+			step.Wait("raw_spin_unlock_wait(&tsk->pi_lock)", "a waker that saw an older state must be done: it would overwrite TASK_DEAD",
+				piFree, func(*step.Ctx) {}),
+			setDead("tsk->state = TASK_DEAD")),
+	},
+	{
+		Name: "do_task_dead", Since: machine.V5_0,
+		Source: "kernel/sched/core.c:do_task_dead, include/linux/sched.h:set_special_state (4.20 to 7.3)",
+		Doc:    "The last schedule of a task. Its stack and task_struct are put by whoever runs next.",
+		Body: lastSchedule(step.Wait("set_special_state(TASK_DEAD)", "under pi_lock: no waker that saw an older state may overwrite this",
+			piFree, dead)),
+	},
+}
+
+// piFree: nobody is waking the running task.
+func piFree(c *step.Ctx) bool { return c.Task().PiLockedBy == machine.NoCPU }
+
+func dead(c *step.Ctx) {
+	c.Task().State = machine.TaskDead
+	c.C.Preempt++
+}
+
+func setDead(label string) step.Node {
+	return step.Do(label, "who runs next will see it, and bury the task", dead)
+}
+
+func lastSchedule(s ...step.Node) step.Seq {
+	return append(step.Seq(s),
+		step.Call("__schedule").With(func(_, callee *machine.Frame) { callee.N = 0 }),
+		step.Do("BUG()", "a dead task must never run again", func(c *step.Ctx) {
+			c.Broken("I19", "a dead task runs again")
+		}))
 }

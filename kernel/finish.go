@@ -54,13 +54,18 @@ var (
 	finishTask     = step.Do("finish_task", "store-release of on_cpu: from here on prev may run elsewhere", leavePrev)
 	finishLockStep = step.Do("finish_lock_switch", "the lock that prev took is released by next; interrupts are on again", finishLock)
 
-	syncCore = step.Seq{step.If("mm == current->mm", func(c *step.Ctx) bool { return c.Task().MM == c.F.MM }, step.Then(
-		step.Do("membarrier_mm_sync_core_before_usermode", "back to the same mm through a kernel task: nothing has serialised the core yet", func(c *step.Ctx) {
-			if c.MM(c.F.MM).MembarrierState&MembarrierSyncCore != 0 {
-				c.C.SyncCore = true
-			}
-		})), nil)}
+	// Until 5.3 it did not matter whose mm it was.
+	syncCoreAlways = step.Seq{
+		step.Do("membarrier_mm_sync_core_before_usermode", "back to user mode through a kernel task: perhaps nothing has serialised the core yet", syncCore)}
+	syncCoreSameMM = step.Seq{step.If("mm == current->mm", func(c *step.Ctx) bool { return c.Task().MM == c.F.MM }, step.Then(
+		step.Do("membarrier_mm_sync_core_before_usermode", "back to the same mm through a kernel task: nothing has serialised the core yet", syncCore)), nil)}
 )
+
+func syncCore(c *step.Ctx) {
+	if c.MM(c.F.MM).MembarrierState&MembarrierSyncCore != 0 {
+		c.C.SyncCore = true
+	}
+}
 
 var finishPaths = []*step.Path{
 	{
@@ -76,20 +81,26 @@ var finishPaths = []*step.Path{
 		Body:   finishBody(step.Do("finish_lock_switch (on_cpu)", "store-release of on_cpu: from here on prev may run elsewhere", leavePrev), finishLockStep, nil, "mmdrop"),
 	},
 	{
-		Name: "finish_task_switch", Since: machine.V5_0, Until: machine.V6_12,
-		Source: "kernel/sched/core.c:finish_task_switch (4.20, 6.1)",
-		Doc:    "Runs as next: lets prev go, releases the lock, repays prev's loan, buries prev if it died. Departs: mmdrop_sched of 6.1 differs from mmdrop on PREEMPT_RT only.",
-		Body:   finishBody(finishTask, finishLockStep, syncCore, "mmdrop"),
+		Name: "finish_task_switch", Since: machine.V5_0, Until: machine.V6_1,
+		Source: "kernel/sched/core.c:finish_task_switch (4.20)",
+		Doc:    "Runs as next: lets prev go, releases the lock, repays prev's loan, buries prev if it died.",
+		Body:   finishBody(finishTask, finishLockStep, syncCoreAlways, "mmdrop"),
+	},
+	{
+		Name: "finish_task_switch", Since: machine.V6_1, Until: machine.V6_12,
+		Source: "kernel/sched/core.c:finish_task_switch (6.1)",
+		Doc:    "Runs as next: lets prev go, releases the lock, repays prev's loan, buries prev if it died. Departs: mmdrop_sched differs from mmdrop on PREEMPT_RT only.",
+		Body:   finishBody(finishTask, finishLockStep, syncCoreSameMM, "mmdrop"),
 	},
 	{
 		Name: "finish_task_switch", Since: machine.V6_12,
 		Source: "kernel/sched/core.c:finish_task_switch (6.12, 7.3)",
 		Doc:    "Runs as next: lets prev go, releases the lock, repays prev's loan, buries prev if it died. Departs: mmdrop_lazy_tlb_sched differs from mmdrop_lazy_tlb on PREEMPT_RT only.",
-		Body:   finishBody(finishTask, finishLockStep, syncCore, "mmdrop_lazy_tlb"),
+		Body:   finishBody(finishTask, finishLockStep, syncCoreSameMM, "mmdrop_lazy_tlb"),
 	},
 	{
 		Name: "put_prev_task_struct", Until: machine.V5_0,
-		Source: "kernel/sched/core.c:finish_task_switch (2.6.32, 4.4)",
+		Source: "kernel/sched/core.c:finish_task_switch (4.4; kernel/sched.c in 2.6.32)",
 		Doc:    "Gives up the reference that a dead task held by being current. Its stack goes with the task_struct.",
 		Body:   step.Seq{step.Call("put_task_struct")},
 	},
@@ -107,7 +118,7 @@ var finishPaths = []*step.Path{
 	},
 	{
 		Name: "put_task_stack", Since: machine.V5_0,
-		Source: "kernel/fork.c:put_task_stack (4.14 to 7.3)",
+		Source: "kernel/fork.c:put_task_stack (4.20 to 7.3; since 4.9)",
 		Doc:    "One user of the kernel stack less.",
 		Body: step.Seq{step.Do("put_task_stack", "nobody stands on the dead task's stack any more", func(c *step.Ctx) {
 			t := c.T(c.F.Next)
@@ -119,7 +130,7 @@ var finishPaths = []*step.Path{
 	},
 	{
 		Name:   "put_task_struct",
-		Source: "include/linux/sched/task.h:put_task_struct (2.6.32 to 7.3)",
+		Source: "include/linux/sched/task.h:put_task_struct (4.20 to 7.3; include/linux/sched.h in 2.6.32 and 4.4)",
 		Doc:    "One reference to the task_struct less; the last one frees it.",
 		Body:   step.Seq{step.Do("put_task_struct", "one reference to the task_struct less", putTaskStruct)},
 	},
@@ -143,7 +154,7 @@ var finishPaths = []*step.Path{
 	{
 		Name:   "release_task",
 		Source: "kernel/exit.c:release_task (2.6.32 to 7.3)",
-		Doc:    "The parent has waited for it: the user-visible use of a zombie ends.",
+		Doc:    "The parent has waited for it: the user-visible use of a zombie ends. Departs: who exits with nobody to wait for it (a thread, or SIGCHLD ignored) releases itself in Linux, before its last switch.",
 		Body: step.Seq{
 			step.Do("__exit_signal", "nobody can look the task up any more", func(c *step.Ctx) { c.T(c.F.Next).Zombie = false }),
 			step.Call("put_user_visible_task_struct"),
@@ -152,7 +163,7 @@ var finishPaths = []*step.Path{
 	{
 		Name: "put_user_visible_task_struct", Until: machine.V6_1,
 		Source: "kernel/exit.c:release_task, delayed_put_task_struct (2.6.32 to 5.3)",
-		Doc:    "The second of the two references that a task_struct begins with.",
+		Doc:    "The second of the two references that a task_struct begins with. Departs: the grace period before it (call_rcu) is over at once.",
 		Body:   step.Seq{step.Call("put_task_struct")},
 	},
 	{

@@ -33,10 +33,10 @@ func dupTask(usage, rcuUsers, stackRefs int32, state machine.TaskState) func(*st
 	}
 }
 
-func dupTaskStruct(since, until machine.Release, doc string, usage, rcuUsers, stackRefs int32, state machine.TaskState) *step.Path {
+func dupTaskStruct(since, until machine.Release, read, doc string, usage, rcuUsers, stackRefs int32, state machine.TaskState) *step.Path {
 	return &step.Path{
 		Name: "dup_task_struct", Since: since, Until: until,
-		Source: "kernel/fork.c:dup_task_struct", Doc: doc,
+		Source: "kernel/fork.c:dup_task_struct, kernel/sched/core.c:sched_fork (" + read + ")", Doc: doc,
 		Body: step.Seq{step.Do("dup_task_struct", "a new task_struct and kernel stack", dupTask(usage, rcuUsers, stackRefs, state))},
 	}
 }
@@ -71,8 +71,8 @@ func activateChild(lock string) step.Seq {
 var forkPaths = []*step.Path{
 	{
 		Name:   "kernel_clone",
-		Source: "kernel/fork.c:kernel_clone (5.10 to 7.3; do_fork and _do_fork before)",
-		Doc:    "Makes a child of current in task slot Next, with a new address space in slot MM unless it shares.",
+		Source: "kernel/fork.c:kernel_clone (5.10 to 7.3; do_fork in 2.6.32 and 4.4, _do_fork in 4.20)",
+		Doc:    "Makes a child of current in task slot Next, with a new address space in slot MM unless it shares. Departs: the reference to the child that a vfork parent holds while it waits (get_task_struct, since 3.4) is left out.",
 		Body: step.Seq{
 			step.Call("copy_process"),
 			step.If("CLONE_VFORK", cloneHas(CloneVfork), step.Then(
@@ -93,13 +93,13 @@ var forkPaths = []*step.Path{
 			primeChild(),
 		},
 	},
-	dupTaskStruct(machine.Oldest, machine.V5_0, "Two references: one for being current, one for the parent's wait.", 2, 0, 1, machine.TaskRunning),
-	dupTaskStruct(machine.V5_0, machine.V6_1, "Two references: one for being current, one for the parent's wait. The stack has a count of its own.", 2, 0, 1, machine.TaskNew),
-	dupTaskStruct(machine.V6_1, 0, "One reference, which both uses that rcu_users counts hold together.", 1, 2, 1, machine.TaskNew),
+	dupTaskStruct(machine.Oldest, machine.V5_0, "2.6.32, 4.4", "Two references: one for being current, one for the parent's wait.", 2, 0, 1, machine.TaskRunning),
+	dupTaskStruct(machine.V5_0, machine.V6_1, "4.20", "Two references: one for being current, one for the parent's wait. The stack has a count of its own.", 2, 0, 1, machine.TaskNew),
+	dupTaskStruct(machine.V6_1, 0, "6.1 to 7.3; so since 5.4", "One reference, which both uses that rcu_users counts hold together.", 1, 2, 1, machine.TaskNew),
 	{
 		Name:   "copy_mm",
 		Source: "kernel/fork.c:copy_mm (2.6.32 to 7.3)",
-		Doc:    "Gives the child its address space: none to a kernel thread, the parent's with CLONE_VM, else a copy.",
+		Doc:    "Gives the child its address space: none where the parent has none, the parent's with CLONE_VM, else a copy. Departs: a kernel thread gets none whoever asks for it; in Linux kthreadd does, which has none.",
 		Body: step.Seq{
 			step.Do("current->mm", "what there is to share or copy", func(c *step.Ctx) { c.F.OldMM = c.Task().MM }),
 			step.If("a kernel thread: it borrows when it first runs", func(c *step.Ctx) bool {
@@ -122,9 +122,13 @@ var forkPaths = []*step.Path{
 	{
 		Name:   "dup_mm",
 		Source: "kernel/fork.c:dup_mm, dup_mmap (2.6.32 to 7.3)",
-		Doc:    "A new address space whose pages are the parent's, write-protected on both sides: hence the parent's flush.",
+		Doc:    "A new address space whose pages are the parent's, write-protected on both sides: hence the parent's flush. The mm_struct is a copy too, so membarrier's registrations are inherited.",
 		Body: step.Seq{
 			step.Call("mm_init"),
+			step.Do("memcpy(mm, oldmm)", "what mm_init does not set anew is inherited, membarrier_state among it", func(c *step.Ctx) {
+				to, from := c.MM(c.F.MM), c.MM(c.F.OldMM)
+				to.MembarrierState, to.MembarrierReady = from.MembarrierState, from.MembarrierReady
+			}),
 			step.Ours("copy_page_range", "the parent's writable pages become read-only: its TLB may say otherwise", func(c *step.Ctx) {
 				changeAll(c, c.F.OldMM, false)
 			}),
@@ -155,8 +159,8 @@ var forkPaths = []*step.Path{
 	},
 	{
 		Name:   "wait_for_vfork_done",
-		Source: "kernel/fork.c:wait_for_vfork_done (4.4 to 7.3)",
-		Doc:    "The parent sleeps until the child has exec'ed or exited.",
+		Source: "kernel/fork.c:wait_for_vfork_done (4.4 to 7.3; do_fork waits by itself in 2.6.32)",
+		Doc:    "The parent sleeps until the child has exec'ed or exited. The completion's lock makes looking and falling asleep one step. Departs: no signal ends the wait; in Linux a fatal one does (since 3.4).",
 		Body: step.Seq{
 			step.While("the child still uses our memory", func(c *step.Ctx) bool {
 				return c.T(c.F.Next).Vfork == c.C.Current
@@ -173,7 +177,7 @@ var forkPaths = []*step.Path{
 	{
 		Name:   "mm_release",
 		Source: "kernel/fork.c:mm_release, complete_vfork_done (2.6.32 to 7.3)",
-		Doc:    "Current stops using its address space: a vfork parent that waits is woken. Departs: futexes and clear_child_tid are left out.",
+		Doc:    "Current stops using its address space: a vfork parent that waits is woken. Departs: the completion's lock is not held from here to the end of the wakeup; futexes and clear_child_tid are left out.",
 		Body: step.Seq{
 			step.If("a parent waits", func(c *step.Ctx) bool { return c.Task().Vfork != machine.NoTask }, step.Then(
 				step.Do("complete_vfork_done", "the parent may have its memory back", func(c *step.Ctx) {

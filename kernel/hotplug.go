@@ -28,7 +28,7 @@ var hotplugPaths = []*step.Path{
 	{
 		Name: "cpu_offline", Until: machine.V6_1,
 		Source: "kernel/sched/core.c:idle_task_exit (4.20; kernel/sched.c in 2.6.32)",
-		Doc:    "The dying CPU's idle task leaves the address space that it borrows and drops it, on the dying CPU. Departs: active_mm is set to init_mm here as in 4.19; 4.16 and before left it stale.",
+		Doc:    "The dying CPU's idle task leaves the address space that it borrows and drops it, on the dying CPU. Departs: active_mm is set to init_mm here as in 4.19; 4.16 and before (2.6.32 and 4.4 too) left it stale until the CPU came back.",
 		Body: step.Seq{
 			goOffline(),
 			step.Do("mm = current->active_mm", "what the idle task borrows", func(c *step.Ctx) { c.F.OldMM = c.Task().ActiveMM }),
@@ -51,7 +51,7 @@ var hotplugPaths = []*step.Path{
 	{
 		Name: "cpu_offline", Since: machine.V7_3,
 		Source: "kernel/sched/core.c:sched_force_init_mm, kernel/sched/core.c:sched_cpu_wait_empty (7.3)",
-		Doc:    "Before the CPU leaves the cpumasks its running kernel task gives the loan back and borrows init_mm; all that follows on this CPU inherits that.",
+		Doc:    "Before the CPU leaves the cpumasks its running kernel task gives the loan back and borrows init_mm; all that follows on this CPU inherits that. Departs: it is the idle task that does so here, where Linux has the hotplug thread do it and the idle task inherit.",
 		Body: step.Seq{
 			step.Do("mm = current->active_mm", "what the running kernel task borrows", func(c *step.Ctx) { c.F.OldMM = c.Task().ActiveMM }),
 			step.If("it is not init_mm", notInit, step.Then(
@@ -98,8 +98,8 @@ var hotplugPaths = []*step.Path{
 	},
 	{
 		Name:   "cpu_online",
-		Source: "arch/arm64/kernel/smp.c:secondary_start_kernel, arch/x86/kernel/cpu/common.c:cpu_init (2.6.32 to 7.3)",
-		Doc:    "A CPU comes up in its idle task, which borrows init_mm.",
+		Source: "arch/x86/kernel/cpu/common.c:cpu_init (2.6.32 to 7.3), arch/arm64/kernel/smp.c:secondary_start_kernel (4.4 to 7.3)",
+		Doc:    "A CPU comes up in its idle task, which borrows init_mm. The reference is taken with mmgrab, so where borrowers are not counted nobody gives it back; powerpc, which has that, takes a lazy one. Departs: the boot CPU comes up like the others; Linux counts it in sched_init, and on x86 once more in cpu_init.",
 		Body: step.Seq{
 			step.Call("mmgrab").With(func(_, callee *machine.Frame) { callee.MM = machine.InitMM }),
 			step.Do("current->active_mm = &init_mm", "the first thing a CPU borrows", func(c *step.Ctx) {

@@ -25,7 +25,7 @@ func activeDiffers(c *step.Ctx) bool { return c.F.OldMM != c.F.MM }
 
 // useIfDifferent is the form up to 6.3: a loan of the same mm simply becomes the use of it.
 func useIfDifferent(irqOff, barrier bool, switchMM string) step.Seq {
-	s := step.Seq{}
+	s := step.Seq{taskLock()}
 	if irqOff {
 		s = append(s, irqDisable("a flush that comes now must not find mm and the loaded root at odds"))
 	}
@@ -45,6 +45,7 @@ func useIfDifferent(irqOff, barrier bool, switchMM string) step.Seq {
 	if irqOff {
 		s = append(s, irqEnable("the thread stands on mm"))
 	}
+	s = append(s, taskUnlock())
 	same := step.Seq{}
 	if barrier {
 		same = step.Then(step.Do("smp_mb", "membarrier needs a barrier after mm is set; nothing is dropped that would be one", (*step.Ctx).Barrier))
@@ -66,7 +67,7 @@ func self() step.Node {
 }
 
 func unuseBody(before step.Seq, irqOff bool, grab string, after step.Seq) step.Seq {
-	s := step.Seq{step.Do("mm = tsk->mm", "what was used", func(c *step.Ctx) { c.F.MM = c.Task().MM })}
+	s := step.Seq{step.Do("mm = tsk->mm", "what was used", func(c *step.Ctx) { c.F.MM = c.Task().MM }), taskLock()}
 	s = append(s, before...)
 	if irqOff {
 		s = append(s, irqDisable("mm and the lazy state change together"))
@@ -82,6 +83,7 @@ func unuseBody(before step.Seq, irqOff bool, grab string, after step.Seq) step.S
 	if irqOff {
 		s = append(s, irqEnable("a borrower like any other"))
 	}
+	s = append(s, taskUnlock())
 	return append(s, after...)
 }
 
@@ -94,7 +96,7 @@ var kthreadPaths = []*step.Path{
 	},
 	{
 		Name: "kthread_use_mm", Since: machine.V5_0, Until: machine.V6_1, Only: not(onX86),
-		Source: "mm/mmu_context.c:use_mm (4.20)",
+		Source: "mm/mmu_context.c:use_mm (4.20), which calls switch_mm: the same as switch_mm_irqs_off but on x86",
 		Doc:    "A kernel thread works in a user address space. Its loan of another one is given back. Named use_mm until 5.8.",
 		Body:   append(step.Seq{self()}, useIfDifferent(false, false, "switch_mm_irqs_off")...),
 	},
@@ -120,6 +122,7 @@ var kthreadPaths = []*step.Path{
 				grab(c)
 				c.MM(c.F.MM).UseRefs++
 			}),
+			taskLock(),
 			irqDisable("a flush that comes now must not find mm and the loaded root at odds"),
 			readKthreadActive(),
 			setActiveStep(),
@@ -129,6 +132,7 @@ var kthreadPaths = []*step.Path{
 			}),
 			switchToUsed("switch_mm_irqs_off"),
 			irqEnable("the thread stands on mm"),
+			taskUnlock(),
 			step.Call("mmdrop_lazy_tlb").With(mmFromOld),
 		},
 	},

@@ -37,8 +37,9 @@ func lazyOffPaths(c *machine.Config) []*step.Path {
 		{Name: "context_switch", Source: "none: lazy = off", Doc: "Gives the CPU of prev to next. Departs: no kernel task borrows.", Body: body},
 		{Name: "exit_mm", Source: "none: lazy = off", Doc: "The task leaves its address space for init_mm before it gives it up. Departs: nothing is borrowed.", Body: step.Seq{
 			step.Do("mm = current->mm", "what the task has to give up", ownMM),
+			step.Call("mm_release"),
 			step.If("it has an mm", hasOwnMM, step.Seq{
-				step.Call("mm_release"), irqDisable("mm and the root change together"),
+				irqDisable("mm and the root change together"),
 				clearMM(), standOnInit, leave, irqEnable("on the kernel's own root"),
 				step.Call("mmput").With(asTask),
 			}, nil),

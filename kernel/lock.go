@@ -60,6 +60,17 @@ func irqEnable(why string) step.Node {
 	return step.Do("local_irq_enable", why, func(c *step.Ctx) { c.C.IRQOff = false })
 }
 
+// task_lock is a spin lock that nobody else contends for in these paths: what it does here is to keep the
+// scheduler away while mm and active_mm are at odds.
+
+func taskLock() step.Node {
+	return step.Do("task_lock", "a spin lock: no switch may come between the change of mm and that of active_mm", func(c *step.Ctx) { c.C.Preempt++ })
+}
+
+func taskUnlock() step.Node {
+	return step.Do("task_unlock", "mm, active_mm and what is loaded agree again", func(c *step.Ctx) { c.C.Preempt-- })
+}
+
 func preemptEnable() step.Node {
 	return step.Do("preempt_enable", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- })
 }

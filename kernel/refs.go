@@ -51,7 +51,7 @@ var mmGrabWhy = "one more reference to the mm_struct and its root"
 var refPaths = []*step.Path{
 	{
 		Name: "mmgrab", Until: machine.V5_0,
-		Source: "open-coded in kernel/sched.c, kernel/exit.c (2.6.32, 4.4)",
+		Source: "open-coded in kernel/sched.c, kernel/sched/core.c, kernel/exit.c (2.6.32, 4.4)",
 		Doc:    "Takes a reference to the mm_struct and its root, not to what is mapped. The named helper came with 4.11.",
 		Body:   step.Seq{step.Do("atomic_inc(&mm->mm_count)", mmGrabWhy, grab)},
 	},
@@ -63,7 +63,7 @@ var refPaths = []*step.Path{
 	},
 	{
 		Name:   "mmdrop",
-		Source: "include/linux/sched/mm.h:mmdrop (2.6.32 to 7.3)",
+		Source: "include/linux/sched/mm.h:mmdrop (4.20 to 7.3; include/linux/sched.h in 2.6.32 and 4.4)",
 		Doc:    "Gives a reference back; the last one frees the root and the mm_struct. A full barrier.",
 		Body: step.Seq{
 			step.Do("atomic_dec_and_test", "one reference less; whoever takes the last one must free", drop),
@@ -96,7 +96,7 @@ var refPaths = []*step.Path{
 	},
 	{
 		Name:   "mmget",
-		Source: "include/linux/sched/mm.h:mmget (2.6.32 to 7.3)",
+		Source: "include/linux/sched/mm.h:mmget (4.20 to 7.3; open-coded before 4.11)",
 		Doc:    "One more user of the address space. The caller already has one. Departs: taken here by somebody outside the switch.",
 		Body: step.Seq{step.Do("mmget", "one more user of what is mapped", func(c *step.Ctx) {
 			mm := c.MM(c.F.MM)
@@ -109,7 +109,7 @@ var refPaths = []*step.Path{
 	},
 	{
 		Name:   "mmget_not_zero",
-		Source: "include/linux/sched/mm.h:mmget_not_zero (2.6.32 to 7.3)",
+		Source: "include/linux/sched/mm.h:mmget_not_zero (4.20 to 7.3; open-coded before 4.11)",
 		Doc:    "One more user, unless there is none left. For whoever holds only a reference to the mm_struct. Val says whether it was given.",
 		Body: step.Seq{step.Do("mmget_not_zero", "a user more only if the mappings still exist", func(c *step.Ctx) {
 			mm := c.MM(c.F.MM)
@@ -210,11 +210,12 @@ var refPaths = []*step.Path{
 		Body: step.Seq{
 			step.Do("on_each_cpu_mask", "borrowers are not counted, so every CPU that may have it loaded is asked", func(c *step.Ctx) {
 				c.C.CallMM = c.F.MM
-				callOthers(c, machine.CallShootLazies, func(cpu machine.CPUID) bool {
-					return c.S.Config.Arch != machine.Classic || c.S.MMCPUMask(c.F.MM).Has(cpu)
-				})
+				callOthers(c, machine.CallShootLazies, func(cpu machine.CPUID) bool { return mayStandOn(c, cpu) })
 			}),
-			step.Call("do_shoot_lazy_tlb"),
+			step.If("this CPU is one of them", func(c *step.Ctx) bool { return mayStandOn(c, c.CPU) }, step.Then(
+				step.Do("local_irq_save", "the function runs here as it does there: with interrupts off", func(c *step.Ctx) { c.C.IRQOff = true }),
+				step.Call("do_shoot_lazy_tlb"),
+				step.Do("local_irq_restore", "this CPU is done; the others may not be", func(c *step.Ctx) { c.C.IRQOff = false })), nil),
 			waitForCalls(),
 		},
 	},
@@ -236,6 +237,11 @@ var refPaths = []*step.Path{
 			), nil),
 		},
 	},
+}
+
+// mayStandOn: is cpu one that cleanup_lazy_tlbs must ask.
+func mayStandOn(c *step.Ctx, cpu machine.CPUID) bool {
+	return c.S.Config.Arch != machine.Classic || c.S.MMCPUMask(c.F.MM).Has(cpu)
 }
 
 func countsLazy(c *machine.Config) bool { return c.Lazy != machine.LazyShootdown }

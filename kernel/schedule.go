@@ -181,8 +181,17 @@ var schedulePaths = []*step.Path{
 		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
 	},
 	{
-		Name:   "schedule_tail",
-		Source: "kernel/sched/core.c:schedule_tail (4.4 to 7.3; kernel/sched.c in 2.6.32)",
+		Name: "schedule_tail", Until: machine.V4_4,
+		Source: "kernel/sched.c:schedule_tail (2.6.32)",
+		Doc:    "The first thing a new task does: finish the switch that brought it here. Departs: a new task's own preempt_count is 1, and finish_lock_switch takes that back; the machine counts for each CPU, and a switch leaves 2 there.",
+		Body: step.Seq{
+			step.Call("finish_task_switch"),
+			step.Ours("preempt_count = 0", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- }),
+		},
+	},
+	{
+		Name: "schedule_tail", Since: machine.V4_4,
+		Source: "kernel/sched/core.c:schedule_tail (4.4 to 7.3)",
 		Doc:    "The first thing a new task does: finish the switch that brought it here.",
 		Body: step.Seq{
 			step.Call("finish_task_switch"),

@@ -34,7 +34,7 @@ const FreeTables = 1
 var unmapPaths = []*step.Path{
 	{
 		Name:   "unmap_region",
-		Source: "mm/mmap.c:unmap_region, mm/mmu_gather.c (2.6.32 to 7.3)",
+		Source: "mm/mmap.c:unmap_region (mm/vma.c of late), mm/mmu_gather.c:tlb_finish_mmu (2.6.32 to 7.3)",
 		Doc:    "munmap of N pages of current's address space. Entries are cleared, then flushed, and only then are pages and tables given back.",
 		Body: step.Seq{
 			step.Do("ptep_get_and_clear", "the mapping is gone from the tables; TLBs still have it", func(c *step.Ctx) {
@@ -57,7 +57,7 @@ var unmapPaths = []*step.Path{
 				changeAll(c, c.F.MM, true)
 			}),
 			step.Call("flush_tlb_mm_range").With(func(_, callee *machine.Frame) { callee.N = machine.FlushAll }),
-			step.Do("free_pgtables", "pages and lower tables go back; the root stays for whoever borrows it", func(c *step.Ctx) {
+			step.Do("tlb_finish_mmu", "pages and lower tables go back; the root stays for whoever borrows it", func(c *step.Ctx) {
 				changeDone(c, c.F.MM)
 				c.MM(c.F.MM).Alive &^= machine.HasTables
 			}),

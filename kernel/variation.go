@@ -19,6 +19,7 @@ type Variation struct {
 	Until  machine.Release // the first release that does not have it; 0 for none
 	Only   func(*machine.Config) bool
 	Edits  []Edit
+	Put    []*step.Path // whole paths, for releases of their own
 }
 
 // Edit replaces the lines with a label in a path.
@@ -67,7 +68,10 @@ func (v *Variation) Holds(c *machine.Config) bool {
 	if c.Release < v.Since || v.Until != 0 && c.Release >= v.Until {
 		return false
 	}
-	return v.Only == nil || v.Only(c)
+	if v.Only != nil && !v.Only(c) {
+		return false
+	}
+	return len(v.Put) == 0 || slices.ContainsFunc(v.Put, func(p *step.Path) bool { return p.Holds(c) })
 }
 
 // Paths returns the paths that the variation changes in a machine of that shape, for Boot and Link.
@@ -76,7 +80,7 @@ func (v *Variation) Paths(c *machine.Config, port Port) ([]*step.Path, error) {
 	if err != nil {
 		return nil, err
 	}
-	var changed []*step.Path
+	changed := slices.DeleteFunc(slices.Clone(v.Put), func(p *step.Path) bool { return !p.Holds(c) })
 	for _, e := range v.Edits {
 		from := changed
 		i := slices.IndexFunc(from, func(p *step.Path) bool { return p.Name == e.Path })

@@ -79,10 +79,10 @@ var variations = []Variation{
 			{"context_switch", "switch_mm_irqs_off", dropFirst("mmdrop_lazy_tlb")}},
 	},
 	{
-		Name: "two-argument-switch-to", Breaks: "I20",
+		Name: "two-argument-switch-to", Breaks: "I20", Only: func(c *machine.Config) bool { return !c.Registers },
 		What: "switch_to does not say which task was really left, so finish_task_switch works on what the stack remembers.",
 		Edits: []Edit{{"context_switch", "switch_to", func(step.Node) step.Seq {
-			return step.Seq{step.Do("switch_to", "the CPU leaves prev's stack; who was left is not told", switchToTwo)}
+			return step.Seq{step.Switch("switch_to", "the CPU leaves prev's stack; who was left is not told", switchToTwo)}
 		}}},
 	},
 	{
@@ -92,21 +92,21 @@ var variations = []Variation{
 	},
 	{
 		Name: "prev-state-read-late", Breaks: "I19", Since: machine.V4_4, Until: machine.V5_0,
-		What: "finish_task_switch reads prev's state after it has let prev go (before 4.3; facts B3).",
+		What: "finish_task_switch reads prev's state after it has let prev go: prev may run, and die, elsewhere meanwhile and be put twice (up to 4.2 nothing kept the CPU from this order; the store-release of 4.3 does).",
 		Edits: []Edit{
 			{"finish_task_switch", "prev_state = prev->state", without},
 			{"finish_task_switch", "finish_lock_switch (on_cpu)", lateState}},
 	},
 	{
 		Name: "prev-state-read-late", Breaks: "I19", Since: machine.V5_0,
-		What: "finish_task_switch reads prev's state after it has let prev go (before 4.3; facts B3).",
+		What: "finish_task_switch reads prev's state after it has let prev go: prev may run, and die, elsewhere meanwhile and be put twice (up to 4.2 nothing kept the CPU from this order; the store-release of 4.3 does).",
 		Edits: []Edit{
 			{"finish_task_switch", "prev_state = prev->state", without},
 			{"finish_task_switch", "finish_task", lateState}},
 	},
 	{
 		Name: "idle-exit-leaves-active-mm", Breaks: "I24", Until: machine.V6_1,
-		What:  "The idle task of a CPU that goes offline drops its loan and keeps the pointer (4.14 to 4.18).",
+		What:  "The idle task of a CPU that goes offline drops its loan and keeps the pointer (up to 4.18).",
 		Edits: []Edit{{"cpu_offline", "current->active_mm = &init_mm", without}},
 	},
 	{

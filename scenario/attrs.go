@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.starlark.net/starlark"
 )
@@ -60,7 +61,7 @@ func (a *attrs[T]) attr(v T, of, name string) (starlark.Value, error) {
 	}
 	f, ok := a.methods[name]
 	if !ok {
-		return nil, nil
+		return nil, starlark.NoSuchAttrError(fmt.Sprintf("%s has no .%s: it has %s", of, name, strings.Join(a.names(), ", ")))
 	}
 	full := of + "." + name
 	return starlark.NewBuiltin(full, func(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {

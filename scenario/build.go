@@ -6,20 +6,11 @@ import (
 
 	"go.starlark.net/starlark"
 
-	"switchyard/arch/classic"
+	"switchyard/arch"
 	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
 )
-
-// portFor returns the port of an architecture.
-func portFor(a machine.Arch) (kernel.Port, error) {
-	switch a {
-	case machine.Classic:
-		return classic.Port{}, nil
-	}
-	return nil, fmt.Errorf("there is no port for %s yet", a)
-}
 
 // asked is what machine() was told.
 type asked struct {
@@ -58,10 +49,7 @@ func (r *run) machine(t *starlark.Thread, b *starlark.Builtin, args starlark.Tup
 }
 
 func (r *run) boot(c machine.Config, variation string) (*yard, error) {
-	port, err := portFor(c.Arch)
-	if err != nil {
-		return nil, err
-	}
+	port := arch.Port(c.Arch)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -160,8 +148,8 @@ func number(name string, v starlark.Value, otherwise, lo, hi int) (int, error) {
 }
 
 func shorten(s string) string {
-	if len(s) > 20 {
-		return s[:20] + "…"
+	if len(s) > 200 {
+		return s[:200] + "…"
 	}
 	return s
 }

@@ -83,6 +83,9 @@ func (r *run) explain(err error) error {
 		e.Line = r.innermost(ev.CallStack)
 	}
 	e.Msg = strings.TrimPrefix(e.Msg, "Starlark computation cancelled: ")
+	if strings.Contains(e.Msg, "unexpected keyword argument") {
+		e.Msg += ": docs/scenarios.md lists those that there are"
+	}
 	if strings.HasPrefix(e.Msg, "NoneType has no .") {
 		e.Msg += ": it is None, which is what a pointer that is NULL shows as (a task that has exited has no mm: keep mm = a.mm before)"
 	}

@@ -18,15 +18,16 @@ func (r *run) expect(t *starlark.Thread, b *starlark.Builtin, args starlark.Tupl
 		return nil, err
 	}
 	if !bool(cond.Truth()) {
-		return nil, r.failed(t, "expected: "+orSomething(why))
+		return nil, r.failed(t, "expected: "+r.orLine(t, why))
 	}
 	r.result.Expectations++
 	return starlark.None, nil
 }
 
-func orSomething(why string) string {
-	if why == "" {
-		return "what this line says"
+// orLine is why, or the line itself where it gives no reason.
+func (r *run) orLine(t *starlark.Thread, why string) string {
+	if n := r.line(t); why == "" && n <= len(r.lines) {
+		return strings.TrimSpace(r.lines[n-1])
 	}
 	return why
 }
@@ -42,7 +43,7 @@ func (r *run) expectEq(t *starlark.Thread, b *starlark.Builtin, args starlark.Tu
 		return nil, err
 	}
 	if !equal {
-		return nil, r.failed(t, fmt.Sprintf("expected: %s: got %s, want %s", orSomething(why), got, want))
+		return nil, r.failed(t, fmt.Sprintf("expected: %s: got %s, want %s", r.orLine(t, why), shorten(got.String()), shorten(want.String())))
 	}
 	r.result.Expectations++
 	return starlark.None, nil

@@ -28,5 +28,8 @@ func (v mmValue) generation() starlark.Value {
 // generationShift: generations count in steps of 1 << asid_bits, and of 1 << 16 since the fix of
 // late 2024 that releases from 6.1 on carry.
 func generationShift(c *machine.Config) uint {
+	if c.Release >= machine.V6_1 {
+		return 16
+	}
 	return uint(c.ASIDBits)
 }

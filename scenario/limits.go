@@ -10,13 +10,13 @@ import (
 const (
 	maxSource     = 256 << 10 // bytes of the file
 	maxNesting    = 200       // brackets within brackets
-	maxSteps      = 20_000_000
+	maxSteps      = 5_000_000
 	maxOperations = 100_000
 	maxMachines   = 200
 	maxCPUs       = 64
 	maxTasks      = 2048
-	maxHeap       = 512 << 20 // bytes more than at the start
-	heapInterval  = 16        // Starlark steps between two looks at the heap
+	maxHeap       = 128 << 20 // bytes more than at the start
+	heapInterval  = 8         // Starlark steps between two looks at the heap
 )
 
 // limit bounds what the Starlark half of a scenario computes. Values can double with every step, so

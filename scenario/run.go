@@ -9,6 +9,7 @@ import (
 // run is one execution of a scenario.
 type run struct {
 	file   string
+	lines  []string
 	opts   Options
 	thread *starlark.Thread
 	result *Result
@@ -36,6 +37,7 @@ func (r *run) predeclared() starlark.StringDict {
 		"expect_violation": starlark.NewBuiltin("expect_violation", r.expectViolation),
 		"say":              starlark.NewBuiltin("say", r.sayBuiltin),
 		"releases":         starlark.NewBuiltin("releases", r.releases),
+		"everywhere":       starlark.NewBuiltin("everywhere", r.everywhere),
 		"RELEASES":         releases,
 	}
 }
@@ -43,28 +45,56 @@ func (r *run) predeclared() starlark.StringDict {
 // line is the line of the scenario that calls.
 func (r *run) line(t *starlark.Thread) int { return r.innermost(t.CallStack()) }
 
-// releases lists the releases from since up to, and without, until.
-func (r *run) releases(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	since, until := "", ""
+// between reads since and until: the releases from since up to, and without, until.
+func between(b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) ([]machine.Release, error) {
+	since, until := machine.Oldest.String(), ""
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "since?", &since, "until?", &until); err != nil {
 		return nil, err
 	}
-	first, end := machine.Oldest, machine.Newest+1
-	var err error
-	if since != "" {
-		if first, err = machine.ParseRelease(since); err != nil {
-			return nil, err
-		}
+	first, err := machine.ParseRelease(since)
+	if err != nil {
+		return nil, err
 	}
+	end := machine.Newest + 1
 	if until != "" {
 		if end, err = machine.ParseRelease(until); err != nil {
 			return nil, err
 		}
 	}
-	var list []starlark.Value
+	var list []machine.Release
 	for _, rel := range machine.Releases() {
 		if rel >= first && rel < end {
-			list = append(list, starlark.String(rel.String()))
+			list = append(list, rel)
+		}
+	}
+	return list, nil
+}
+
+func (r *run) releases(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	some, err := between(b, args, kwargs)
+	if err != nil {
+		return nil, err
+	}
+	var list []starlark.Value
+	for _, rel := range some {
+		list = append(list, starlark.String(rel.String()))
+	}
+	return starlark.NewList(list), nil
+}
+
+// everywhere lists each release with each architecture that it runs on here.
+func (r *run) everywhere(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	some, err := between(b, args, kwargs)
+	if err != nil {
+		return nil, err
+	}
+	var list []starlark.Value
+	for _, rel := range some {
+		for _, a := range []machine.Arch{machine.Classic, machine.X86, machine.ARM64} {
+			c := machine.Config{Release: rel, Arch: a, CPUs: 1, Tasks: 1, MMs: 1, ASIDBits: 16}
+			if c.Validate() == nil {
+				list = append(list, starlark.Tuple{starlark.String(rel.String()), starlark.String(a.String())})
+			}
 		}
 	}
 	return starlark.NewList(list), nil

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -71,7 +72,7 @@ var dialect = &syntax.FileOptions{Set: true, While: true, TopLevelControl: true,
 // Run runs the scenario src, whose name is file. What was done until an error comes back with it. The
 // error is an *Error.
 func Run(file string, src []byte, opts Options) (res *Result, err error) {
-	r := &run{file: file, opts: opts, result: &Result{File: file}}
+	r := &run{file: file, lines: strings.Split(string(src), "\n"), opts: opts, result: &Result{File: file}}
 	defer func() {
 		if p := recover(); p != nil {
 			err = r.fault(p)

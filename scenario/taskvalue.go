@@ -116,6 +116,12 @@ func init() {
 				}
 				return t.y.mm(t.here().ActiveMM)
 			},
+			"saved_ttbr0": func(t *task) starlark.Value {
+				if !t.exists() {
+					return starlark.None
+				}
+				return t.y.mm(t.here().SavedMM)
+			},
 			"state": func(t *task) starlark.Value {
 				if !t.exists() {
 					return starlark.String(machine.TaskDead.String())

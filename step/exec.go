@@ -87,6 +87,12 @@ func (e *Exec) Put(cpu machine.CPUID, entry uint32, args *machine.Frame) {
 	e.S.PushFrame(e.S.CPUs[cpu].Stack, args).PC = entry
 }
 
+// Reach runs what lies before the next step of cpu, so that Next and Step find the CPU at one.
+func (e *Exec) Reach(cpu machine.CPUID) {
+	e.loadTop(cpu)
+	e.advance()
+}
+
 // load makes ctx that of cpu, all but its frame.
 func (e *Exec) load(cpu machine.CPUID) {
 	c := &e.ctx

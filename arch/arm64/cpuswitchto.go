@@ -126,56 +126,48 @@ func callSwitch() step.Node {
 const irqMasked = 3 << 6
 
 // goBack executes ret and makes the machine what the registers say: on which stack it is, who is current
-// and where it goes on. Where that is not where next left, a rule is broken, and the machine goes on as
-// the registers say nevertheless, as far as there is anything to go on with.
+// and where it goes on. Where that is not where next left, a rule is broken; the machine then goes on where
+// next left nevertheless, since nothing that came after would mean anything.
 func goBack(c *step.Ctx, in *a64.Inst) {
 	execute(c, in)
-	r, prev, next := regs(c), c.F.Prev, c.F.Next
-	if r.X[0] != TaskAddress(prev) {
+	r, next := regs(c), c.F.Next
+	if r.X[0] != TaskAddress(c.F.Prev) {
 		c.Broken("I20", "x0 does not say which task was left")
 	}
 	c.S.Pop(c.C.Stack) // the leaf's own position
 	to := stackAt(c.S, r.SP)
 	if to != next {
 		c.Broken("I1", "the stack pointer is not on the stack of the task switched to")
-		if to == machine.NoTask {
-			to = next
-		}
+		to = next
 	}
-	setCurrentFrom(c, to)
+	if c.C.Current = currentOf(c); c.C.Current != to {
+		c.Broken("I1", "current is not the task on whose stack the CPU is")
+		c.C.Current = to
+	}
 	if c.T(to).Depth == 0 {
 		c.Broken("I1", "the task switched to has no saved context")
 		to = c.C.Stack
 	}
 	c.StandOn(to)
-	left := c.F.PC
-	depth := c.T(to).Depth
-	if c.S.ARM64Threads[to].Context.PC == textAddress(left) && r.SP == userFrame(to) {
+	left, depth := c.F.PC, c.T(to).Depth
+	if r.PC == textAddress(left) && r.SP == userFrame(to) {
 		depth = 0 // a new task: its first two frames are of assembly code, which has none on the stack
 	}
 	if r.SP != stackPointer(to, depth) {
 		c.Broken("I1", "the stack pointer is not where the task left it")
 	}
-	if textPC(r.PC) != uint64(left) {
+	if r.PC != textAddress(left) || !c.GoOnAt(textPC(r.PC)) {
 		c.Broken("I1", "the link register does not say where the task left")
-	}
-	if !c.GoOnAt(textPC(r.PC)) {
-		c.Broken("I1", "the link register names no code")
 	}
 }
 
-// setCurrentFrom sets current to what the kernel takes for it.
-func setCurrentFrom(c *step.Ctx, stack machine.TaskID) {
-	current := stack // up to 4.4: thread_info is at the bottom of the stack
-	if c.S.Config.Release >= machine.V5_0 {
-		current = taskAt(c.S, regs(c).SPEL0)
+// currentOf is what the kernel takes for current.
+func currentOf(c *step.Ctx) machine.TaskID {
+	r := regs(c)
+	if c.S.Config.Release < machine.V5_0 {
+		return stackAt(c.S, r.SP) // thread_info is at the bottom of the stack
 	}
-	if current != stack {
-		c.Broken("I1", "current is not the task on whose stack the CPU is")
-	}
-	if current != machine.NoTask {
-		c.C.Current = current
-	}
+	return taskAt(c.S, r.SPEL0)
 }
 
 // locals stands for the code around the switch, which keeps its own values in the registers that a

@@ -23,7 +23,7 @@ var flushPaths = []*step.Path{
 	{
 		Name:   "flush_tlb_mm_range",
 		Source: "arch/x86/mm/tlb.c:flush_tlb_mm_range (i386, 4.4)",
-		Doc:    "Flushes here if the root is loaded here, then on every CPU in mm_cpumask, borrowers included.",
+		Doc:    "Flushes here if the root is loaded here, then on every CPU in mm_cpumask, borrowers included. Departs: 2.6.32 flushes one page or all of them; a borrower of i386 leaves the root instead of flushing it.",
 		Body: step.Seq{
 			step.If("the root is loaded here", rootLoaded, step.Then(
 				step.Do("__flush_tlb_single", "this CPU first", func(c *step.Ctx) { flushHere(c, c.F.Val, c.F.Val2, c.F.N) })), nil),
@@ -40,7 +40,7 @@ var flushPaths = []*step.Path{
 	{
 		Name:   "flush_tlb_func",
 		Source: "arch/x86/mm/tlb.c:flush_tlb_func (i386, 4.4)",
-		Doc:    "The interrupted CPU flushes if it still has that root.",
+		Doc:    "The interrupted CPU flushes if it still has that root. Departs: a borrower of i386 leaves it (leave_mm).",
 		Body: step.Seq{
 			step.If("the root is loaded here", rootLoaded, step.Then(
 				step.Do("__flush_tlb", "what was unmapped may be cached here", func(c *step.Ctx) {

@@ -27,9 +27,9 @@ var kernelHalfPaths = []*step.Path{
 	},
 	{
 		Name:   "map_kernel_range",
-		Source: "mm/vmalloc.c:vmap_pgd_range (i386)",
+		Source: "mm/vmalloc.c:vmap_page_range_noflush, mm/memory.c:__pte_alloc_kernel (i386, 4.4)",
 		Doc:    "A kernel mapping that needs a new top-level entry: it is made in swapper_pg_dir alone.",
-		Body: step.Seq{step.Do("pgd_populate_kernel", "the new entry stands in swapper_pg_dir; other roots lack it", func(c *step.Ctx) {
+		Body: step.Seq{step.Do("pmd_populate_kernel", "the new entry stands in swapper_pg_dir; other roots lack it", func(c *step.Ctx) {
 			c.S.Global.KernelEntries++
 			copyKernelHalf(c, machine.InitMM)
 		})},

@@ -4,6 +4,9 @@
 //
 // Each root carries a copy of the kernel's top-level entries. That is why a kernel task needs somebody's
 // root, and why borrowing one costs nothing.
+//
+// In later releases the protocol stays that of i386 in 4.4. i386 itself has shared x86-64's generations
+// since 4.14, without PCID: for that, build an x86-64 machine with PCID off.
 package classic
 
 import (

@@ -22,7 +22,7 @@ func loadRoot(c *step.Ctx) {
 	c.Stats.FullFlushes++
 }
 
-// maskBit tells whether init_mm is meant, whose mask nobody reads.
+// isInit tells whether init_mm is meant, whose mask nobody reads.
 func isInit(c *step.Ctx) bool { return c.F.MM == machine.InitMM }
 
 var switchBody = step.Seq{
@@ -42,31 +42,31 @@ var switchPaths = []*step.Path{
 	{
 		Name: "switch_mm", Until: machine.V5_0,
 		Source: "arch/x86/include/asm/mmu_context.h:switch_mm (i386, 2.6.32, 4.4)",
-		Doc:    "Loads next's root unless it is loaded. Departs: i386's own lazy state is in the x86-64 port.",
+		Doc:    "Loads next's root unless it is loaded. Departs: i386's lazy state (TLBSTATE_LAZY, leave_mm) is in the x86-64 port; the LDT is left out.",
 		Body:   switchBody,
 	},
 	{
 		Name: "switch_mm_irqs_off", Since: machine.V5_0,
 		Source: "include/linux/mmu_context.h:switch_mm_irqs_off falls back to the architecture's switch_mm (5.0 to 7.3)",
-		Doc:    "Loads next's root unless it is loaded.",
+		Doc:    "Loads next's root unless it is loaded. Departs: see the package: this is i386 of 4.4; arm without LPAE adds identifiers, and keeps prev's bit where the cache is not VIVT.",
 		Body:   switchBody,
 	},
 	{
 		Name:   "activate_mm",
-		Source: "include/asm-generic/mmu_context.h:activate_mm",
+		Source: "arch/x86/include/asm/mmu_context.h:activate_mm (i386; asm-generic has one of late)",
 		Doc:    "Loads the address space of a task that execs.",
 		Body:   switchBody,
 	},
 	{
 		Name:   "enter_lazy_tlb",
-		Source: "include/asm-generic/mmu_context.h:enter_lazy_tlb",
-		Doc:    "Nothing to do: the root stays loaded, the kernel half in it is everybody's, and flushes still reach this CPU.",
+		Source: "include/asm-generic/mmu_context.h:enter_lazy_tlb, arch/arm/include/asm/mmu_context.h:enter_lazy_tlb",
+		Doc:    "Nothing to do: the root stays loaded, the kernel half in it is everybody's, and flushes still reach this CPU. Departs: i386 notes TLBSTATE_LAZY here.",
 		Body:   step.Seq{step.Do("enter_lazy_tlb", "empty here: the borrowed root maps the kernel, and flushes still interrupt this CPU", func(*step.Ctx) {})},
 	},
 	{
 		Name:   "load_init_mm",
-		Source: "mm/init-mm.c, arch/x86/mm/tlb.c:leave_mm (i386)",
-		Doc:    "Leaves the borrowed root for swapper_pg_dir.",
+		Source: "arch/x86/include/asm/mmu_context.h:switch_mm (i386, 4.4) as idle_task_exit calls it",
+		Doc:    "Leaves the borrowed root for swapper_pg_dir. Departs: root and mask change in one step.",
 		Body: step.Seq{
 			step.Do("load_cr3(swapper_pg_dir)", "the kernel's own root", func(c *step.Ctx) {
 				c.F.OldMM, c.F.MM = c.C.Root, machine.InitMM
@@ -87,7 +87,7 @@ var switchPaths = []*step.Path{
 	{
 		Name:   "__switch_to",
 		Source: "arch/x86/kernel/process_32.c:__switch_to (2.6.32 to 7.3)",
-		Doc:    "FPU, segments, the stack that interrupts use. Departs: their contents are left out.",
+		Doc:    "FPU, segments, the stack that interrupts use. Departs: their contents are left out; Linux comes here when the stack is next's already.",
 		Body:   step.Seq{step.Do("__switch_to", "FPU, segments and the stack for interrupts become next's", func(*step.Ctx) {})},
 	},
 	{

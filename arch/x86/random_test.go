@@ -306,7 +306,7 @@ func TestRandomStepsFindBreaks(t *testing.T) {
 		}
 		paths := slices.DeleteFunc(slices.Clone(b.Paths), func(p *step.Path) bool { return !p.Holds(&c) })
 		found := false
-		for seed := uint64(0); seed < 400 && !found; seed++ {
+		for seed := uint64(0); seed < 2000 && !found; seed++ {
 			p := newPlayer(t, rand.New(rand.NewPCG(seed, 1)).IntN, c, paths...)
 			found = p.interleave(4000) != nil && p.broke(b.Rule)
 		}

@@ -8,6 +8,7 @@ import "switchyard/machine"
 //	I10  no walk through the loaded root can use freed page tables, lazily or not
 //	I12  slot and loaded_mm agree, no slot is newer than its address space, a user CPU is in the mask
 //	I13  no two slots name one address space
+//	I14  what is cached under the tag in use belongs to the loaded address space
 //	I23  what a CPU that is not lazy caches of the loaded address space honours every finished flush
 //
 // I10 leaves out a window that these kernels have: see leaving.
@@ -86,7 +87,13 @@ func leaving(s *machine.State, cpu machine.CPUID) bool {
 func checkCached(s *machine.State, cpu machine.CPUID, tag uint32, report func(rule, detail string)) {
 	c, t := &s.CPUs[cpu], &s.X86[cpu]
 	mm, e := &s.MMs[c.Root], s.Cached(cpu, tag)
-	if e == nil || e.Owner != mm.Serial {
+	if e == nil {
+		return
+	}
+	if e.Owner != mm.Serial {
+		if !c.IRQOff && t.LoadedMM == c.Root {
+			report("I14", "the TLB holds entries of another address space under the tag in use")
+		}
 		return
 	}
 	if !e.Walk.Covers(mm.TablesDone) && !leaving(s, cpu) {

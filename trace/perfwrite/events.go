@@ -92,12 +92,21 @@ func (e *event) format() string {
 	return b.String()
 }
 
+// What the files of the ring buffer's own layout say. Nothing here is laid out so, but perf does not
+// open a recording in which they are empty.
+const (
+	headerPage = "\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;\n\tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;\n" +
+		"\tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;\n\tfield: char data;\toffset:16;\tsize:4080;\tsigned:1;\n"
+	headerEvent = "# compressed entry header\n\ttype_len    :    5 bits\n\ttime_delta  :   27 bits\n\tarray       :   32 bits\n"
+)
+
 // tracingData is the part of the tracing directory that a recording carries.
 func tracingData() []byte {
 	b := []byte("\x17\x08\x44tracing0.6\x00\x00\x08")
 	b = le.AppendUint32(b, 4096)
-	for _, name := range []string{"header_page\x00", "header_event\x00"} {
-		b = le.AppendUint64(append(b, name...), 0)
+	for _, f := range []struct{ name, text string }{{"header_page\x00", headerPage}, {"header_event\x00", headerEvent}} {
+		b = append(b, f.name...)
+		b = append(le.AppendUint64(b, uint64(len(f.text))), f.text...)
 	}
 	b = le.AppendUint32(b, 0) // formats of ftrace itself
 	systems := []string{"sched", "task"}
