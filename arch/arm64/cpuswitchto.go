@@ -174,20 +174,22 @@ func currentOf(c *step.Ctx) machine.TaskID {
 // callee must preserve.
 func locals() step.Node {
 	return step.Ours("x19 to x28", "what the callers of the switch keep in registers that a callee has to preserve", func(c *step.Ctx) {
-		r, t := regs(c), c.T(c.C.Stack)
-		r.X[19] = TaskAddress(c.C.Stack)
+		r, t := regs(c), c.C.Stack
+		turn := &c.S.ARM64Users[t].Locals
+		*turn = (*turn + 1) & 3 // other values than last time, and still finitely many states
+		r.X[19] = TaskAddress(t)
 		for i := 20; i <= 28; i++ {
-			r.X[i] = mark(t, ofKernel, i)
+			r.X[i] = mark(c.T(t), ofKernel, i) | *turn
 		}
 	})
 }
 
 func localsKept() step.Node {
 	return step.Ours("x19 to x28 again", "the callers of the switch go on with what they had in them", func(c *step.Ctx) {
-		r, t := regs(c), c.T(c.C.Stack)
-		kept := r.X[19] == TaskAddress(c.C.Stack) && r.X[29] == r.SP
+		r, t := regs(c), c.C.Stack
+		kept := r.X[19] == TaskAddress(t) && r.X[29] == r.SP
 		for i := 20; i <= 28; i++ {
-			kept = kept && r.X[i] == mark(t, ofKernel, i)
+			kept = kept && r.X[i] == mark(c.T(t), ofKernel, i)|c.S.ARM64Users[t].Locals
 		}
 		if !kept {
 			c.Broken("I1", "a register that a callee has to preserve has not the value that the task left in it")
@@ -230,7 +232,7 @@ var cpuSwitchToPaths = []*step.Path{
 	},
 	{
 		Name: "cpu_switch_to", Since: machine.V6_1, Only: withRegisters,
-		Source: "arch/arm64/kernel/entry.S:cpu_switch_to (6.1.192, 6.12.117, 7.3; with masked exceptions since 6.16 and in the stable series, B25)",
+		Source: "arch/arm64/kernel/entry.S:cpu_switch_to (6.1.192, 6.12.117, 7.3; with masked exceptions since 6.16 and in the stable series, d42e6c20de61)",
 		Doc:    cpuSwitchToDoc + " Departs: no shadow call stack.",
 		Body:   assemble(switch61Words),
 	},

@@ -32,7 +32,7 @@ func withRegisters(cpus int) []machine.Config {
 
 func TestRandomSchedulesOnRegisters(t *testing.T) {
 	for _, c := range withRegisters(3) {
-		c.ASIDBits = 6 // 4.4 with few ASIDs breaks by itself (B13)
+		c.ASIDBits = 6 // 4.4 with few ASIDs breaks by itself: its fast path
 		t.Run(name(&c), func(t *testing.T) {
 			for seed := range 2 {
 				for _, stepwise := range []bool{false, true} {
