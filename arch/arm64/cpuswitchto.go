@@ -18,20 +18,20 @@ type line struct {
 var save = []line{
 	{0x910003e9, "the stack pointer cannot be stored by itself"},
 	{0xa8815113, "what the calling standard makes the callee keep: prev's callers count on it"},
-	{0xa8815915, "x21, x22"},
-	{0xa8816117, "x23, x24"},
-	{0xa8816919, "x25, x26"},
-	{0xa881711b, "x27, x28"},
+	{0xa8815915, "x21 and x22 likewise"},
+	{0xa8816117, "x23 and x24 likewise"},
+	{0xa8816919, "x25 and x26 likewise"},
+	{0xa881711b, "x27 and x28 likewise"},
 	{0xa881251d, "the frame pointer, and where prev's stack ends"},
 	{0xf900011e, "where prev goes on when somebody switches back to it"},
 }
 
 var restore = []line{
 	{0xa8c15113, "what next left in them, on whatever CPU that was"},
-	{0xa8c15915, "x21, x22"},
-	{0xa8c16117, "x23, x24"},
-	{0xa8c16919, "x25, x26"},
-	{0xa8c1711b, "x27, x28"},
+	{0xa8c15915, "x21 and x22 likewise"},
+	{0xa8c16117, "x23 and x24 likewise"},
+	{0xa8c16919, "x25 and x26 likewise"},
+	{0xa8c1711b, "x27 and x28 likewise"},
 	{0xa8c1251d, "next's frame pointer and the end of its stack"},
 	{0xf940011e, "where next goes on"},
 	{0x9100013f, "from here on the CPU is on next's stack"},

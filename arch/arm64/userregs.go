@@ -72,6 +72,7 @@ func entry(c *step.Ctx) {
 	*p = live(c)
 	p.PState = r.Flags
 	r.DAIF, r.SP = irqMasked, userFrame(t)
+	c.C.IRQOff = false
 	if c.S.Config.Release >= machine.V5_0 {
 		r.SPEL0 = r.EntryTask
 		clear(r.X[:])
@@ -92,6 +93,7 @@ var userRegisterPaths = []*step.Path{
 				r, p := regs(c), &c.S.ARM64PtRegs[c.C.Current]
 				r.X, r.SPEL0, r.PC, r.Flags, r.DAIF = p.X, p.SP, p.PC, p.PState&^ssbs, 0
 				r.SP = userFrame(c.C.Current) + machine.ARM64PtRegsSize
+				c.C.IRQOff = true // an interrupt in user mode goes through kernel_entry first
 			}),
 		},
 	},
