@@ -75,12 +75,14 @@ type ARM64PtRegs struct {
 	PState uint64     `name:"pt_regs.pstate,hex"`
 }
 
-// ARM64User is what a user program left in its registers when it last ran, as digests: what it must find
-// there when it runs again, however often it was switched in between. No kernel keeps this.
+// ARM64User is what a task left in its registers: what it must find there again, however often it was
+// switched in between. Of a user program it is digests. No kernel keeps this.
 type ARM64User struct {
-	GP  uint64 `name:"user x0-x30, sp, pc,hex"`
+	GP  uint64 `name:"user x0-x30,hex"`
 	FP  uint64 `name:"user v0-v31,hex"`
 	TLS uint64 `name:"user tpidr_el0,hex"`
+	// Locals says which of four sets of values the kernel's own code last kept in x19 to x28.
+	Locals uint64 `name:"locals"`
 }
 
 // Where things are. Addresses look like a kernel's, but are ours.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"switchyard/machine"
 	"switchyard/replay"
 	"switchyard/replay/sample"
@@ -172,6 +174,24 @@ func TestOptionsOfAnotherArchitecture(t *testing.T) {
 		}
 		if _, err := replay.Run(context.Background(), in, c.opts); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.opts, err, c.want)
+		}
+	}
+}
+
+// Registers change no figure but the number of steps.
+func TestRegistersChangeNoFigure(t *testing.T) {
+	for _, rel := range []machine.Release{machine.V4_4, machine.Newest} {
+		arm, r := machine.ARM64, rel
+		opts := replay.Options{Arch: &arm, Release: &r}
+		plain := bundled(t, opts)
+		opts.Registers = true
+		on := bundled(t, opts)
+		if !on.Config.Registers || on.Stats.Steps <= plain.Stats.Steps {
+			t.Errorf("%s: registers are not on", rel)
+		}
+		on.Config, on.Stats.Steps = plain.Config, plain.Stats.Steps
+		if d := cmp.Diff(plain, on); d != "" {
+			t.Errorf("%s: results differ:\n%s", rel, d)
 		}
 	}
 }

@@ -18,20 +18,20 @@ type line struct {
 var save = []line{
 	{0x910003e9, "the stack pointer cannot be stored by itself"},
 	{0xa8815113, "what the calling standard makes the callee keep: prev's callers count on it"},
-	{0xa8815915, "x21, x22"},
-	{0xa8816117, "x23, x24"},
-	{0xa8816919, "x25, x26"},
-	{0xa881711b, "x27, x28"},
+	{0xa8815915, "x21 and x22 likewise"},
+	{0xa8816117, "x23 and x24 likewise"},
+	{0xa8816919, "x25 and x26 likewise"},
+	{0xa881711b, "x27 and x28 likewise"},
 	{0xa881251d, "the frame pointer, and where prev's stack ends"},
 	{0xf900011e, "where prev goes on when somebody switches back to it"},
 }
 
 var restore = []line{
 	{0xa8c15113, "what next left in them, on whatever CPU that was"},
-	{0xa8c15915, "x21, x22"},
-	{0xa8c16117, "x23, x24"},
-	{0xa8c16919, "x25, x26"},
-	{0xa8c1711b, "x27, x28"},
+	{0xa8c15915, "x21 and x22 likewise"},
+	{0xa8c16117, "x23 and x24 likewise"},
+	{0xa8c16919, "x25 and x26 likewise"},
+	{0xa8c1711b, "x27 and x28 likewise"},
 	{0xa8c1251d, "next's frame pointer and the end of its stack"},
 	{0xf940011e, "where next goes on"},
 	{0x9100013f, "from here on the CPU is on next's stack"},
@@ -174,20 +174,22 @@ func currentOf(c *step.Ctx) machine.TaskID {
 // callee must preserve.
 func locals() step.Node {
 	return step.Ours("x19 to x28", "what the callers of the switch keep in registers that a callee has to preserve", func(c *step.Ctx) {
-		r, t := regs(c), c.T(c.C.Stack)
-		r.X[19] = TaskAddress(c.C.Stack)
+		r, t := regs(c), c.C.Stack
+		turn := &c.S.ARM64Users[t].Locals
+		*turn = (*turn + 1) & 3 // other values than last time, and still finitely many states
+		r.X[19] = TaskAddress(t)
 		for i := 20; i <= 28; i++ {
-			r.X[i] = mark(t, ofKernel, i)
+			r.X[i] = mark(c.T(t), ofKernel, i) | *turn
 		}
 	})
 }
 
 func localsKept() step.Node {
 	return step.Ours("x19 to x28 again", "the callers of the switch go on with what they had in them", func(c *step.Ctx) {
-		r, t := regs(c), c.T(c.C.Stack)
-		kept := r.X[19] == TaskAddress(c.C.Stack) && r.X[29] == r.SP
+		r, t := regs(c), c.C.Stack
+		kept := r.X[19] == TaskAddress(t) && r.X[29] == r.SP
 		for i := 20; i <= 28; i++ {
-			kept = kept && r.X[i] == mark(t, ofKernel, i)
+			kept = kept && r.X[i] == mark(c.T(t), ofKernel, i)|c.S.ARM64Users[t].Locals
 		}
 		if !kept {
 			c.Broken("I1", "a register that a callee has to preserve has not the value that the task left in it")
@@ -230,7 +232,7 @@ var cpuSwitchToPaths = []*step.Path{
 	},
 	{
 		Name: "cpu_switch_to", Since: machine.V6_1, Only: withRegisters,
-		Source: "arch/arm64/kernel/entry.S:cpu_switch_to (6.1.192, 6.12.117, 7.3; with masked exceptions since 6.16 and in the stable series, B25)",
+		Source: "arch/arm64/kernel/entry.S:cpu_switch_to (6.1.192, 6.12.117, 7.3; with masked exceptions since 6.16 and in the stable series, d42e6c20de61)",
 		Doc:    cpuSwitchToDoc + " Departs: no shadow call stack.",
 		Body:   assemble(switch61Words),
 	},

@@ -32,7 +32,7 @@ func withRegisters(cpus int) []machine.Config {
 
 func TestRandomSchedulesOnRegisters(t *testing.T) {
 	for _, c := range withRegisters(3) {
-		c.ASIDBits = 6 // 4.4 with few ASIDs breaks by itself (B13)
+		c.ASIDBits = 6 // 4.4 with few ASIDs breaks by itself: its fast path
 		t.Run(name(&c), func(t *testing.T) {
 			for seed := range 2 {
 				for _, stepwise := range []bool{false, true} {
@@ -159,4 +159,88 @@ func TestUserRegistersComeAlong(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What the kernel computes with vector registers is neither lost nor shown to user code. Since 6.8 it can
+// be preempted in between.
+func TestKernelNEON(t *testing.T) {
+	onRegisters(t, 2, func(t *testing.T, r *rig) {
+		p, _ := r.process(0)
+		q, _ := r.process(0)
+		k := r.kthread(0)
+		for _, user := range []machine.TaskID{p, k} {
+			r.run(0, user)
+			r.Push(0, r.Prog.Entry("kernel_neon_end"), machine.Frame{})
+			r.Push(0, r.Prog.Entry("kernel_neon_begin"), machine.Frame{})
+			r.upTo(0, "v0 to v31 again")
+			if r.S.Config.Release >= machine.V6_12 {
+				r.begin(0, q, "schedule_tail", "sched_preempt_enable_no_resched")
+				r.finishAs(0, q)
+				r.S.CPUs[0].Pick = user
+				r.Push(0, r.Prog.Entry("schedule"), machine.Frame{N: 1})
+				r.upTo(0, "v0 to v31 again")
+			}
+			r.finish(0)
+			r.run(0, q)
+		}
+		r.run(0, p)
+		r.run(1, q)
+	})
+}
+
+// A program's values are not the next one's: not after exec, not in a child, not in another's task_struct.
+func TestForkAndExecRegisters(t *testing.T) {
+	onRegisters(t, 2, func(t *testing.T, r *rig) {
+		p, _ := r.process(0)
+		r.user(0)
+		was := arm64.User(r.S, p)
+		child := r.fork(0, 1, 0)
+		got := arm64.User(r.S, child)
+		if got.X[0] != 0 || got.X[1] != was.X[1] || got.TPIDR != was.TPIDR || got.V[1] != was.V[1] || got.SP != was.SP {
+			t.Errorf("the child begins with\n%x, its parent had\n%x", got, was)
+		}
+		r.run(1, child)
+		r.Push(1, r.Prog.Entry("exec_mmap"), machine.Frame{MM: r.freeMM()})
+		r.upTo(1, "user registers")
+		regs := &r.S.ARM64Regs[1]
+		if regs.X != [31]uint64{} || regs.FP != [8]uint64{} || regs.TPIDR != 0 {
+			t.Errorf("the new program finds %+v", regs)
+		}
+		r.finish(1)
+	})
+}
+
+// With registers on, no release runs an instruction between the change of stack and that of current with
+// an exception unmasked, as far as it masks them at all.
+func TestMaskedBetweenStackAndCurrent(t *testing.T) {
+	onRegisters(t, 1, func(t *testing.T, r *rig) {
+		if r.S.Config.Release < machine.V6_1 {
+			return
+		}
+		p, _ := r.process(0)
+		r.process(0)
+		r.begin(0, p, "mov sp, x9")
+		for r.Next(0).Label != "msr daif, x11" {
+			if daif := r.S.ARM64Regs[0].DAIF; daif != 0xf<<6 {
+				t.Errorf("%s runs with daif %#x", r.Next(0).Label, daif)
+			}
+			r.Step(0, 0)
+		}
+		r.finish(0)
+	})
+}
+
+// TestRegistersCostNoMemory: a switch on registers allocates nothing.
+func TestRegistersCostNoMemory(t *testing.T) {
+	r := newRig(t, machine.Config{Release: machine.Newest, CPUs: 1, ASIDBits: 8, Registers: true})
+	p, _ := r.process(0)
+	q, _ := r.process(0)
+	tasks := [2]machine.TaskID{p, q}
+	i := 0
+	if n := testing.AllocsPerRun(100, func() {
+		r.do(r.Switch(0, tasks[i&1], false))
+		i++
+	}); n != 0 {
+		t.Errorf("a switch allocates %v times", n)
+	}
 }

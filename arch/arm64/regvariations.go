@@ -65,7 +65,7 @@ func registerVariations() []kernel.Variation {
 			What:  "The switch loads next's thread pointer and does not save prev's, which user mode may have changed.",
 			Edits: []kernel.Edit{{Path: "__switch_to", Label: "tls_preserve_current_state", Make: without}}},
 		{Name: "arm64-fp-stale-owner", Breaks: "I27", Only: withRegisters,
-			What:  "A new task keeps its parent's note of where its vector registers are, and so may find those of a dead task that had its task_struct (up to 4.14; B26).",
+			What:  "A new task keeps its parent's note of where its vector registers are, and so may find those of a dead task that had its task_struct (up to 4.14).",
 			Edits: []kernel.Edit{{Path: "copy_thread", Label: "fpsimd_flush_task_state", Make: without}}},
 	}
 }

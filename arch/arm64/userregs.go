@@ -21,13 +21,6 @@ func digest(words ...uint64) uint64 {
 
 func gpDigest(r *machine.ARM64PtRegs) uint64 { return digest(digest(r.X[:]...), r.SP, r.PC) }
 
-// emptyUser is a program that has not run yet.
-func emptyUser() machine.ARM64User {
-	var regs machine.ARM64PtRegs
-	var fp [8]uint64
-	return machine.ARM64User{GP: gpDigest(&regs), FP: digest(fp[:]...)}
-}
-
 // live are the user registers as they are in the CPU while user code runs.
 func live(c *step.Ctx) machine.ARM64PtRegs {
 	r := regs(c)
@@ -36,7 +29,8 @@ func live(c *step.Ctx) machine.ARM64PtRegs {
 
 func note(c *step.Ctx) {
 	user := live(c)
-	c.S.ARM64Users[c.C.Current] = machine.ARM64User{GP: gpDigest(&user), FP: digest(regs(c).FP[:]...), TLS: regs(c).TPIDR}
+	u := &c.S.ARM64Users[c.C.Current]
+	u.GP, u.FP, u.TLS = gpDigest(&user), digest(regs(c).FP[:]...), regs(c).TPIDR
 }
 
 func findUserRegisters(c *step.Ctx) {
@@ -78,6 +72,7 @@ func entry(c *step.Ctx) {
 	*p = live(c)
 	p.PState = r.Flags
 	r.DAIF, r.SP = irqMasked, userFrame(t)
+	c.C.IRQOff = false
 	if c.S.Config.Release >= machine.V5_0 {
 		r.SPEL0 = r.EntryTask
 		clear(r.X[:])
@@ -98,6 +93,7 @@ var userRegisterPaths = []*step.Path{
 				r, p := regs(c), &c.S.ARM64PtRegs[c.C.Current]
 				r.X, r.SPEL0, r.PC, r.Flags, r.DAIF = p.X, p.SP, p.PC, p.PState&^ssbs, 0
 				r.SP = userFrame(c.C.Current) + machine.ARM64PtRegsSize
+				c.C.IRQOff = true // an interrupt in user mode goes through kernel_entry first
 			}),
 		},
 	},
@@ -125,7 +121,7 @@ var userRegisterPaths = []*step.Path{
 	{
 		Name: "copy_thread", Since: machine.V4_4, Only: withRegisters,
 		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (4.4 to 7.3)",
-		Doc:    "What a new task finds in its registers. Departs: 4.4.1 left the parent's fpsimd_cpu in the copy (B26); the fix is in all releases here.",
+		Doc:    "What a new task finds in its registers. Departs: 4.4.1 left the parent's fpsimd_cpu in the copy (Prevent registers leaking from dead tasks, 4.15); the fix is in all releases here.",
 		Body: step.Seq{
 			step.Do("fpsimd_preserve_current_state", "the parent's vector registers go to memory, from where they are copied", func(c *step.Ctx) {
 				if c.Task().MM != machine.NoMM && c.F.N&kernel.CloneElsewhere == 0 {
@@ -157,7 +153,7 @@ var userRegisterPaths = []*step.Path{
 					p := &c.S.ARM64PtRegs[c.F.Next]
 					*p = c.S.ARM64PtRegs[c.C.Current]
 					p.X[0] = 0
-					c.S.ARM64Users[c.F.Next] = c.S.ARM64Users[c.C.Current]
+					c.S.ARM64Users[c.F.Next] = c.S.ARM64Users[c.C.Current] // the child's locals are its own before it first leaves
 					c.S.ARM64Users[c.F.Next].GP = gpDigest(p)
 				}),
 				step.Do("task_user_tls", "the parent's thread pointer as it is in the register: the saved one may be old", func(c *step.Ctx) {
@@ -198,8 +194,7 @@ func copiesUser(c *step.Ctx) bool {
 
 func newProgram(c *step.Ctx, t machine.TaskID) {
 	c.S.ARM64PtRegs[t] = machine.ARM64PtRegs{}
-	c.S.ARM64Users[t] = emptyUser()
-	thread(c, t).FP, thread(c, t).TP = [8]uint64{}, 0
+	setUser(c.S, t, UserRegisters{})
 }
 
 // UserRegisters are the registers of a user program, as a debugger shows them.
@@ -230,9 +225,14 @@ func User(s *machine.State, t machine.TaskID) UserRegisters {
 // SetUser gives a task that is not running user registers, as ptrace does: its vector registers are
 // loaded anew, whatever a CPU still has of them.
 func SetUser(s *machine.State, t machine.TaskID, u UserRegisters) {
-	p, th, task := &s.ARM64PtRegs[t], &s.ARM64Threads[t], &s.Tasks[t]
-	p.X, p.SP, p.PC, th.FP, th.TP = u.X, u.SP, u.PC, u.V, u.TPIDR
-	task.FPOwner = machine.NoCPU
-	setForeign(task, true)
-	s.ARM64Users[t] = machine.ARM64User{GP: gpDigest(p), FP: digest(th.FP[:]...), TLS: th.TP}
+	setUser(s, t, u)
+	s.Tasks[t].FPOwner = machine.NoCPU
+	setForeign(&s.Tasks[t], true)
+}
+
+func setUser(s *machine.State, t machine.TaskID, u UserRegisters) {
+	p, th, left := &s.ARM64PtRegs[t], &s.ARM64Threads[t], &s.ARM64Users[t]
+	*p = machine.ARM64PtRegs{X: u.X, SP: u.SP, PC: u.PC, PState: p.PState}
+	th.FP, th.TP = u.V, u.TPIDR
+	left.GP, left.FP, left.TLS = gpDigest(p), digest(u.V[:]...), u.TPIDR
 }

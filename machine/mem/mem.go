@@ -54,16 +54,22 @@ type Memory struct {
 
 // Word returns the word at addr, or nil where nothing is mapped or addr is not a multiple of 8.
 func (m *Memory) Word(addr uint64) *uint64 {
+	if w := m.Slice(addr, 1); w != nil {
+		return &w[0]
+	}
+	return nil
+}
+
+// Slice returns the n words from addr on, or nil where they are not all in one object or addr is not a
+// multiple of 8.
+func (m *Memory) Slice(addr, n uint64) []uint64 {
 	for i := range m.Arrays {
 		a := &m.Arrays[i]
-		if addr < a.Base {
-			continue
-		}
-		n := (addr - a.Base) >> a.Shift
-		at := (addr-a.Base)&(1<<a.Shift-1) - a.Skip
-		w := n*(a.Size/8) + at/8
-		if at < a.Size && at%8 == 0 && w < uint64(len(a.Words)) {
-			return &a.Words[w]
+		from := addr - a.Base // enormous where addr is below
+		at := from&(1<<(a.Shift&63)-1) - a.Skip
+		w := from>>(a.Shift&63)*(a.Size/8) + at/8
+		if at < a.Size && 8*n <= a.Size-at && at%8 == 0 && addr >= a.Base && w < uint64(len(a.Words)) {
+			return a.Words[w : w+n]
 		}
 	}
 	return nil

@@ -202,7 +202,7 @@ func loadOrStore(w uint32) op {
 }
 
 func pair(w uint32) (Inst, bool) {
-	in := Inst{op: loadOrStore(w), d: reg(w, 0), a: reg(w, 10), pair: true, n: regSP(w, 5), imm: signed(w, 21, 15) * 8}
+	in := Inst{op: loadOrStore(w), d: reg(w, 0), a: reg(w, 10), count: 2, n: regSP(w, 5), imm: signed(w, 21, 15) * 8}
 	switch field(w, 24, 23) {
 	case 1:
 		in.mode = postIndex
@@ -216,18 +216,18 @@ func pair(w uint32) (Inst, bool) {
 // as well, and a pair that is loaded into one register.
 func sane(in *Inst) bool {
 	writesBack := in.mode == preIndex || in.mode == postIndex
-	if writesBack && (in.n == in.d || in.pair && in.n == in.a) {
+	if writesBack && (in.n == in.d || in.count == 2 && in.n == in.a) {
 		return false
 	}
-	return in.op != opLoad || !in.pair || in.d != in.a
+	return in.op != opLoad || in.count < 2 || in.d != in.a
 }
 
 func loadStoreUnsigned(w uint32) (Inst, bool) {
-	return Inst{op: loadOrStore(w), d: reg(w, 0), n: regSP(w, 5), imm: int64(field(w, 21, 10)) * 8}, true
+	return Inst{op: loadOrStore(w), count: 1, d: reg(w, 0), n: regSP(w, 5), imm: int64(field(w, 21, 10)) * 8}, true
 }
 
 func loadStoreUnscaled(w uint32) (Inst, bool) {
-	return Inst{op: loadOrStore(w), d: reg(w, 0), n: regSP(w, 5), imm: signed(w, 20, 12)}, true
+	return Inst{op: loadOrStore(w), count: 1, d: reg(w, 0), n: regSP(w, 5), imm: signed(w, 20, 12)}, true
 }
 
 func loadStoreIndexed(w uint32) (Inst, bool) {
@@ -240,7 +240,7 @@ func loadStoreIndexed(w uint32) (Inst, bool) {
 }
 
 func loadStoreRegister(w uint32) (Inst, bool) {
-	in := Inst{op: loadOrStore(w), d: reg(w, 0), n: regSP(w, 5), m: reg(w, 16), mode: registerOffset, bit: uint8(field(w, 12, 12) * 3)}
+	in := Inst{op: loadOrStore(w), count: 1, d: reg(w, 0), n: regSP(w, 5), m: reg(w, 16), mode: registerOffset, bit: uint8(field(w, 12, 12) * 3)}
 	return in, field(w, 15, 13) == 3
 }
 

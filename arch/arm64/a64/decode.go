@@ -66,11 +66,11 @@ type Inst struct {
 	n      uint8 // first operand, or base of an address
 	m      uint8 // second operand, or index of an address
 	a      uint8 // the second register of a pair
-	pair   bool
-	hasImm bool // imm is the second operand
-	invert bool // the second operand is inverted
-	w      bool // works on 32 bits
-	flags  bool // sets N, Z, C and V
+	count  uint8 // registers that are loaded or stored
+	hasImm bool  // imm is the second operand
+	invert bool  // the second operand is inverted
+	w      bool  // works on 32 bits
+	flags  bool  // sets N, Z, C and V
 	cond   uint8
 	bit    uint8 // amount of a shift; the bit that tbz tests; immr of a bit field
 	shift  uint8 // 0 lsl, 1 lsr, 2 asr; imms of a bit field

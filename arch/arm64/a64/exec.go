@@ -32,22 +32,20 @@ func (c *Code) Run(r *machine.ARM64Registers, m *mem.Memory, limit int) (int, er
 }
 
 func get(r *machine.ARM64Registers, n uint8) uint64 {
-	switch n {
-	case zr:
-		return 0
-	case sp:
+	if n < zr {
+		return r.X[n]
+	}
+	if n == sp {
 		return r.SP
 	}
-	return r.X[n&31]
+	return 0
 }
 
 func set(r *machine.ARM64Registers, n uint8, v uint64) {
-	switch n {
-	case zr:
-	case sp:
+	if n < zr {
+		r.X[n] = v
+	} else if n == sp {
 		r.SP = v
-	default:
-		r.X[n&31] = v
 	}
 }
 
@@ -201,7 +199,16 @@ func (in *Inst) extract(v uint64) uint64 {
 	return v & (1<<(imms+1) - 1) << (size - immr)
 }
 
-// transfer loads or stores one register or two. Both words are looked up before either is touched.
+// fault says which of the words is not there.
+func (in *Inst) fault(addr uint64, m *mem.Memory) error {
+	if in.count == 2 && m.Word(addr) != nil {
+		addr += 8
+	}
+	return &mem.Fault{Addr: addr, Write: in.op == opStore}
+}
+
+// transfer loads or stores one register or two. Both words are looked up before either is touched; a pair
+// that is in two objects is none.
 func (in *Inst) transfer(r *machine.ARM64Registers, m *mem.Memory) error {
 	base := get(r, in.n)
 	addr := base
@@ -211,26 +218,20 @@ func (in *Inst) transfer(r *machine.ARM64Registers, m *mem.Memory) error {
 	case registerOffset:
 		addr += get(r, in.m) << in.bit
 	}
-	first := m.Word(addr)
-	second := first
-	if first != nil && in.pair {
-		addr += 8
-		second = m.Word(addr)
-	}
-	if second == nil {
-		return &mem.Fault{Addr: addr, Write: in.op == opStore}
-	}
-	if in.op == opLoad {
-		v, w := *first, *second
-		set(r, in.d, v)
-		if in.pair {
-			set(r, in.a, w)
-		}
-	} else {
-		*first = get(r, in.d)
-		if in.pair {
-			*second = get(r, in.a)
-		}
+	words := m.Slice(addr, uint64(in.count))
+	switch {
+	case words == nil:
+		return in.fault(addr, m)
+	case in.op == opLoad && in.count == 2:
+		first, second := words[0], words[1]
+		set(r, in.d, first)
+		set(r, in.a, second)
+	case in.op == opLoad:
+		set(r, in.d, words[0])
+	case in.count == 2:
+		words[0], words[1] = get(r, in.d), get(r, in.a)
+	default:
+		words[0] = get(r, in.d)
 	}
 	if in.mode == preIndex || in.mode == postIndex {
 		set(r, in.n, base+uint64(in.imm))
