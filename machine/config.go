@@ -126,8 +126,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("arm64 needs release 4.4 or newer (the port came with 3.7), not %s", c.Release)
 	case c.Arch == ARM64 && (c.KPTI || c.CnP || c.PAN) && c.Release < V5_0:
 		return fmt.Errorf("kpti, cnp and pan need release 5.0 or newer, not %s", c.Release)
-	case c.Registers && c.Arch != ARM64:
-		return fmt.Errorf("registers: machine code is run on arm64, not on %s", c.Arch)
+	case c.Registers && c.Arch == Classic:
+		return fmt.Errorf("registers: machine code is run on arm64 and x86-64, not on %s", c.Arch)
 	}
 	return nil
 }

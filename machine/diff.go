@@ -91,6 +91,10 @@ func (d *differ) cpu(i int) {
 	if len(b.ARM64Regs) > 0 {
 		differs(d, at, "", b.ARM64Regs[i], a.ARM64Regs[i])
 	}
+	if len(b.X86Regs) > 0 {
+		differs(d, at, "", b.X86Regs[i], a.X86Regs[i])
+		differs(d, at, "", b.X86PerCPUs[i], a.X86PerCPUs[i])
+	}
 	d.mask(at, "asked by", b.Calls(cpu), a.Calls(cpu))
 	for j, e := range b.TLB(cpu) {
 		differs(d, at, "tlb["+strconv.Itoa(j)+"]", e, a.TLB(cpu)[j])
@@ -104,6 +108,11 @@ func (d *differ) task(i int) {
 		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64Threads[i], d.after.ARM64Threads[i])
 		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64PtRegs[i], d.after.ARM64PtRegs[i])
 		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64Users[i], d.after.ARM64Users[i])
+	}
+	if len(d.before.X86Threads) > 0 {
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.X86Threads[i], d.after.X86Threads[i])
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.X86Stacks[i], d.after.X86Stacks[i])
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.X86Users[i], d.after.X86Users[i])
 	}
 	from, to := d.before.Stack(t), d.after.Stack(t)
 	for f := range max(len(from), len(to)) {

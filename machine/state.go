@@ -29,6 +29,11 @@ type State struct {
 	ARM64Threads []ARM64Thread
 	ARM64PtRegs  []ARM64PtRegs
 	ARM64Users   []ARM64User
+	X86Regs      []X86Registers
+	X86PerCPUs   []X86PerCPU
+	X86Threads   []X86Thread
+	X86Stacks    []X86Stack
+	X86Users     []X86User
 	Mem          *mem.Memory
 
 	ASIDMap   []uint64 // arm64 asid_map
@@ -70,9 +75,14 @@ func layOut(c Config) *State {
 	case ARM64:
 		arm, asidWords = c.CPUs, (1<<c.ASIDBits+63)/64
 	}
-	armRegs, armThreads := 0, 0
-	if c.Registers && c.Arch == ARM64 {
-		armRegs, armThreads = c.CPUs, c.Tasks
+	armRegs, armThreads, x86Regs, x86Threads := 0, 0, 0, 0
+	if c.Registers {
+		switch c.Arch {
+		case ARM64:
+			armRegs, armThreads = c.CPUs, c.Tasks
+		case X86:
+			x86Regs, x86Threads = c.CPUs, c.Tasks
+		}
 	}
 	tlbs := c.CPUs * c.TLBSlots
 	words := wordsFor[Global](1) + wordsFor[CPU](c.CPUs) + wordsFor[Task](c.Tasks) + wordsFor[MM](c.MMs) +
@@ -80,6 +90,8 @@ func layOut(c Config) *State {
 		wordsFor[X86CPU](x86) + wordsFor[ARM64CPU](arm) + 2*asidWords +
 		wordsFor[ARM64Registers](armRegs) + wordsFor[ARM64Thread](armThreads) + wordsFor[ARM64PtRegs](armThreads) +
 		wordsFor[ARM64User](armThreads) +
+		wordsFor[X86Registers](x86Regs) + wordsFor[X86PerCPU](x86Regs) + wordsFor[X86Thread](x86Threads) +
+		wordsFor[X86Stack](x86Threads) + wordsFor[X86User](x86Threads) +
 		s.maskWords*(c.MMs+c.CPUs+1)
 	s.block = arena{words: make([]uint64, words)}
 	a := &s.block
@@ -91,6 +103,11 @@ func layOut(c Config) *State {
 	s.ARM64Threads = carve[ARM64Thread](a, armThreads)
 	s.ARM64PtRegs = carve[ARM64PtRegs](a, armThreads)
 	s.ARM64Users = carve[ARM64User](a, armThreads)
+	s.X86Regs = carve[X86Registers](a, x86Regs)
+	s.X86PerCPUs = carve[X86PerCPU](a, x86Regs)
+	s.X86Threads = carve[X86Thread](a, x86Threads)
+	s.X86Stacks = carve[X86Stack](a, x86Threads)
+	s.X86Users = carve[X86User](a, x86Threads)
 	s.Tasks = carve[Task](a, c.Tasks)
 	s.MMs = carve[MM](a, c.MMs)
 	s.ASIDMap = carve[uint64](a, asidWords)
@@ -103,6 +120,9 @@ func layOut(c Config) *State {
 	s.Frames = carve[Frame](a, c.Tasks*c.StackDepth)
 	if armRegs > 0 {
 		s.mapARM64()
+	}
+	if x86Regs > 0 {
+		s.mapX86()
 	}
 	return s
 }
@@ -166,6 +186,11 @@ func (s *State) Grow(tasks, mms int) *State {
 	copy(g.ARM64Threads, s.ARM64Threads)
 	copy(g.ARM64PtRegs, s.ARM64PtRegs)
 	copy(g.ARM64Users, s.ARM64Users)
+	copy(g.X86Regs, s.X86Regs)
+	copy(g.X86PerCPUs, s.X86PerCPUs)
+	copy(g.X86Threads, s.X86Threads)
+	copy(g.X86Stacks, s.X86Stacks)
+	copy(g.X86Users, s.X86Users)
 	copy(g.Tasks, s.Tasks)
 	copy(g.MMs, s.MMs)
 	copy(g.ASIDMap, s.ASIDMap)

@@ -83,6 +83,9 @@ const (
 	TIFKernelFPState              // TIF_KERNEL_FPSTATE, since 6.8: the task uses the FP registers in the kernel
 )
 
+// TIFNeedFPULoad is x86's TIF_NEED_FPU_LOAD in Task.Flags, since 5.2: the FPU registers do not hold the task's state.
+const TIFNeedFPULoad = 1
+
 // IsUser tells whether context_switch treats the task as a user task: the scheduler looks at mm
 // alone, so a kernel task inside kthread_use_mm is one and an exiting task is not.
 func (t *Task) IsUser() bool { return t.MM != NoMM }
