@@ -34,7 +34,7 @@ func TestRandomSchedulesOnRegisters(t *testing.T) {
 	for _, c := range withRegisters(3) {
 		c.ASIDBits = 6 // 4.4 with few ASIDs breaks by itself: its fast path
 		t.Run(name(&c), func(t *testing.T) {
-			for seed := range 2 {
+			for seed := range 10 {
 				for _, stepwise := range []bool{false, true} {
 					r := rng(seed)
 					found, m, err := firstBroken(c, 800, r.draw, stepwise)
