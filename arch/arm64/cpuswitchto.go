@@ -134,6 +134,9 @@ func goBack(c *step.Ctx, in *a64.Inst) {
 	if r.X[0] != TaskAddress(c.F.Prev) {
 		c.Broken("I20", "x0 does not say which task was left")
 	}
+	if r.DAIF != irqMasked {
+		c.Broken("I1", "the register switch returns with other exceptions masked than it was called with")
+	}
 	c.S.Pop(c.C.Stack) // the leaf's own position
 	to := stackAt(c.S, r.SP)
 	if to != next {

@@ -34,7 +34,7 @@ func TestRandomSchedulesOnRegisters(t *testing.T) {
 	for _, c := range withRegisters(3) {
 		c.ASIDBits = 6 // 4.4 with few ASIDs breaks by itself: its fast path
 		t.Run(name(&c), func(t *testing.T) {
-			for seed := range 2 {
+			for seed := range 10 {
 				for _, stepwise := range []bool{false, true} {
 					r := rng(seed)
 					found, m, err := firstBroken(c, 800, r.draw, stepwise)
@@ -133,7 +133,8 @@ func TestUserRegistersComeAlong(t *testing.T) {
 		want := values
 		for _, cpu := range []machine.CPUID{1, 0, 2, 0, 0, 1} {
 			r.run(cpu, p)
-			// The program counts in the lowest bits of x0 and v0.
+			// The program counts in the lowest bits of x0, v0 and tpidr_el0.
+			want.TPIDR = want.TPIDR&^3 | (want.TPIDR+1)&3
 			want.X[0], want.V[0] = want.X[0]&^3|(want.X[0]+1)&3, want.V[0]&^3|(want.V[0]+1)&3
 			if got := arm64.User(r.S, p); got != want {
 				t.Fatalf("on cpu %d it has\n%x, want\n%x", cpu, got, want)
@@ -170,22 +171,29 @@ func TestKernelNEON(t *testing.T) {
 		k := r.kthread(0)
 		for _, user := range []machine.TaskID{p, k} {
 			r.run(0, user)
-			r.Push(0, r.Prog.Entry("kernel_neon_end"), machine.Frame{})
-			r.Push(0, r.Prog.Entry("kernel_neon_begin"), machine.Frame{})
-			r.upTo(0, "v0 to v31 again")
-			if r.S.Config.Release >= machine.V6_12 {
-				r.begin(0, q, "schedule_tail", "sched_preempt_enable_no_resched")
-				r.finishAs(0, q)
-				r.S.CPUs[0].Pick = user
-				r.Push(0, r.Prog.Entry("schedule"), machine.Frame{N: 1})
-				r.upTo(0, "v0 to v31 again")
-			}
-			r.finish(0)
+			r.preemptNEON(0, user, q)
 			r.run(0, q)
 		}
 		r.run(0, p)
 		r.run(1, q)
 	})
+}
+
+// preemptNEON has t, which runs on cpu, use vector registers in the kernel; where it can be preempted
+// there, it is, by another.
+func (r *rig) preemptNEON(cpu machine.CPUID, t, by machine.TaskID) {
+	r.t.Helper()
+	r.Push(cpu, r.Prog.Entry("kernel_neon_end"), machine.Frame{})
+	r.Push(cpu, r.Prog.Entry("kernel_neon_begin"), machine.Frame{})
+	r.upTo(cpu, "v0 to v31 again")
+	if r.S.Config.Release >= machine.V6_12 {
+		r.begin(cpu, by, "schedule_tail", "sched_preempt_enable_no_resched")
+		r.finishAs(cpu, by)
+		r.S.CPUs[cpu].Pick = t
+		r.Push(cpu, r.Prog.Entry("schedule"), machine.Frame{N: 1})
+		r.upTo(cpu, "v0 to v31 again")
+	}
+	r.finish(cpu)
 }
 
 // A program's values are not the next one's: not after exec, not in a child, not in another's task_struct.

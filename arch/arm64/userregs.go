@@ -61,7 +61,7 @@ func useRegisters(c *step.Ctx) {
 		}
 		r.TPIDR, r.SPEL0, r.PC = mark(t, ofUser, 80), mark(t, ofUser, 81), mark(t, ofUser, 82)
 	}
-	r.X[0], r.FP[0] = count(r.X[0]), count(r.FP[0])
+	r.X[0], r.FP[0], r.TPIDR = count(r.X[0]), count(r.FP[0]), count(r.TPIDR)
 	note(c)
 }
 
@@ -91,7 +91,7 @@ var userRegisterPaths = []*step.Path{
 			step.If("TIF_FOREIGN_FPSTATE", func(c *step.Ctx) bool { return foreign(c.Task()) }, step.Then(step.Call("fpsimd_restore_current_state")), nil),
 			step.Do("kernel_exit", "x0 to x30, sp_el0 and pc as user mode left them", func(c *step.Ctx) {
 				r, p := regs(c), &c.S.ARM64PtRegs[c.C.Current]
-				r.X, r.SPEL0, r.PC, r.Flags, r.DAIF = p.X, p.SP, p.PC, p.PState&^ssbs, 0
+				r.X, r.SPEL0, r.PC, r.Flags, r.DAIF = p.X, p.SP, p.PC, p.PState, 0
 				r.SP = userFrame(c.C.Current) + machine.ARM64PtRegsSize
 				c.C.IRQOff = true // an interrupt in user mode goes through kernel_entry first
 			}),
@@ -119,58 +119,19 @@ var userRegisterPaths = []*step.Path{
 		Body:   step.Seq{step.Do("kernel_entry", "x0 to x30, sp_el0 and pc to pt_regs; sp_el0 is current again", entry)},
 	},
 	{
-		Name: "copy_thread", Since: machine.V4_4, Only: withRegisters,
-		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (4.4 to 7.3)",
+		Name: "copy_thread", Since: machine.V4_4, Until: machine.V6_1, Only: withRegisters,
+		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (4.4 to 5.4)",
 		Doc:    "What a new task finds in its registers. Departs: 4.4.1 left the parent's fpsimd_cpu in the copy (Prevent registers leaking from dead tasks, 4.15); the fix is in all releases here.",
-		Body: step.Seq{
-			step.Do("fpsimd_preserve_current_state", "the parent's vector registers go to memory, from where they are copied", func(c *step.Ctx) {
-				if c.Task().MM != machine.NoMM && c.F.N&kernel.CloneElsewhere == 0 {
-					fpsimdSave(c)
-				}
-			}),
-			step.Do("arch_dup_task_struct", "a copy of the parent's, notes on vector registers included", func(c *step.Ctx) {
-				if c.F.N&kernel.CloneElsewhere != 0 {
-					*thread(c, c.F.Next) = machine.ARM64Thread{}
-					return
-				}
-				child, parent := c.T(c.F.Next), c.Task()
-				*thread(c, c.F.Next) = *thread(c, c.C.Current)
-				child.FPOwner, child.Flags = parent.FPOwner, parent.Flags&machine.TIFForeignFPState
-			}),
-			step.Do("fpsimd_flush_task_state", "no CPU has this task's values, whoever had the same task_struct before", func(c *step.Ctx) {
-				child := c.T(c.F.Next)
-				child.FPOwner = machine.NoCPU
-				setForeign(child, true)
-			}),
-			step.Do("ptrauth_thread_init_kernel", "a key of its own for return addresses", func(c *step.Ctx) {
-				th, child := thread(c, c.F.Next), c.T(c.F.Next)
-				if c.S.Config.Release >= machine.V6_1 {
-					th.KeyLo, th.KeyHi = mark(child, ofKernel, 40), mark(child, ofKernel, 41)
-				}
-			}),
-			step.If("the parent has user registers", copiesUser, step.Then(
-				step.Do("childregs", "the parent's user registers, and 0 as the result of its clone", func(c *step.Ctx) {
-					p := &c.S.ARM64PtRegs[c.F.Next]
-					*p = c.S.ARM64PtRegs[c.C.Current]
-					p.X[0] = 0
-					c.S.ARM64Users[c.F.Next] = c.S.ARM64Users[c.C.Current] // the child's locals are its own before it first leaves
-					c.S.ARM64Users[c.F.Next].GP = gpDigest(p)
-				}),
-				step.Do("task_user_tls", "the parent's thread pointer as it is in the register: the saved one may be old", func(c *step.Ctx) {
-					thread(c, c.F.Next).TP = regs(c).TPIDR
-				})),
-				step.Else(step.Do("childregs = 0", "no user mode to go back to until it execs", func(c *step.Ctx) {
-					newProgram(c, c.F.Next)
-				}))),
-			step.Do("cpu_context", "sp at the end of its stack, pc at ret_from_fork; x19 and x20 for a kernel thread", func(c *step.Ctx) {
-				child := c.F.Next
-				ctx := machine.ARM64Context{PC: textAddress(c.S.Top(child).PC), SP: userFrame(child), FP: userFrame(child)}
-				if !copiesUser(c) && c.F.N&kernel.CloneElsewhere == 0 {
-					ctx.X19, ctx.X20 = threadFunction, TaskAddress(child)
-				}
-				thread(c, child).Context = ctx
-			}),
-		},
+		Body:   copyThread(),
+	},
+	{
+		Name: "copy_thread", Since: machine.V6_1, Only: withRegisters,
+		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (6.1 to 7.3; keys since 5.7)",
+		Doc:    "What a new task finds in its registers.",
+		Body: copyThread(step.Do("ptrauth_thread_init_kernel", "a key of its own for return addresses", func(c *step.Ctx) {
+			th, child := thread(c, c.F.Next), c.T(c.F.Next)
+			th.KeyLo, th.KeyHi = mark(child, ofKernel, 40), mark(child, ofKernel, 41)
+		})),
 	},
 	{
 		Name: "start_thread", Since: machine.V4_4, Only: withRegisters,
@@ -185,6 +146,55 @@ var userRegisterPaths = []*step.Path{
 			step.Do("start_thread", "pt_regs as for a program that has never run", func(c *step.Ctx) { newProgram(c, c.C.Current) }),
 		},
 	},
+}
+
+// copyThread is what fork does to the registers of a child; more comes behind what all releases have.
+func copyThread(more ...step.Node) step.Seq {
+	s := step.Seq{
+		step.Do("fpsimd_preserve_current_state", "the parent's vector registers go to memory, from where they are copied", func(c *step.Ctx) {
+			if c.Task().MM != machine.NoMM && c.F.N&kernel.CloneElsewhere == 0 {
+				fpsimdSave(c)
+			}
+		}),
+		step.Do("arch_dup_task_struct", "a copy of the parent's, notes on vector registers included", func(c *step.Ctx) {
+			if c.F.N&kernel.CloneElsewhere != 0 {
+				*thread(c, c.F.Next) = machine.ARM64Thread{}
+				return
+			}
+			child, parent := c.T(c.F.Next), c.Task()
+			*thread(c, c.F.Next) = *thread(c, c.C.Current)
+			child.FPOwner, child.Flags = parent.FPOwner, parent.Flags&machine.TIFForeignFPState
+		}),
+		step.Do("fpsimd_flush_task_state", "no CPU has this task's values, whoever had the same task_struct before", func(c *step.Ctx) {
+			child := c.T(c.F.Next)
+			child.FPOwner = machine.NoCPU
+			setForeign(child, true)
+		}),
+	}
+	return append(append(s, more...),
+		step.If("the parent has user registers", copiesUser, step.Then(
+			step.Do("childregs", "the parent's user registers, and 0 as the result of its clone", func(c *step.Ctx) {
+				p := &c.S.ARM64PtRegs[c.F.Next]
+				*p = c.S.ARM64PtRegs[c.C.Current]
+				p.X[0] = 0
+				c.S.ARM64Users[c.F.Next] = c.S.ARM64Users[c.C.Current] // the child's locals are its own before it first leaves
+				c.S.ARM64Users[c.F.Next].GP = gpDigest(p)
+			}),
+			step.Do("task_user_tls", "the parent's thread pointer as it is in the register: the saved one may be old", func(c *step.Ctx) {
+				thread(c, c.F.Next).TP = regs(c).TPIDR
+			})),
+			step.Else(step.Do("childregs = 0", "no user mode to go back to until it execs", func(c *step.Ctx) {
+				newProgram(c, c.F.Next)
+			}))),
+		step.Do("cpu_context", "sp at the end of its stack, pc at ret_from_fork; x19 and x20 for a kernel thread", func(c *step.Ctx) {
+			child := c.F.Next
+			ctx := machine.ARM64Context{PC: textAddress(c.S.Top(child).PC), SP: userFrame(child), FP: userFrame(child)}
+			if !copiesUser(c) && c.F.N&kernel.CloneElsewhere == 0 {
+				ctx.X19, ctx.X20 = threadFunction, TaskAddress(child)
+			}
+			thread(c, child).Context = ctx
+		}),
+	)
 }
 
 // copiesUser: a child of a user task that is a user task itself goes back to where its parent was.
