@@ -70,7 +70,7 @@ const (
 
 // mark is a value that nobody but one task has: what its code keeps in a register.
 func mark(t *machine.Task, what, n int) uint64 {
-	return uint64(what)<<48 | uint64(t.Serial)<<8 | uint64(n)<<2
+	return uint64(what)<<48 | uint64(t.Serial)<<12 | uint64(n)<<2
 }
 
 const (

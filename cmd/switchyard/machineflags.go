@@ -38,7 +38,7 @@ func (f *machineFlags) add(set *pflag.FlagSet) {
 	set.BoolVar(&f.kpti, "kpti", false, "arm64: page-table isolation, ASIDs come in pairs")
 	set.BoolVar(&f.cnp, "cnp", false, "arm64: TLB entries are shared between CPUs")
 	set.BoolVar(&f.pan, "pan", false, "arm64: software PAN, TTBR0 is loaded around user accesses only")
-	set.BoolVar(&f.regs, "registers", false, "arm64: run the register switch as machine code; slower, the same results")
+	set.BoolVar(&f.regs, "registers", false, "arm64, x86-64: run the register switch as machine code; slower, the same results")
 }
 
 // apply overrides what c says with what the user asked for.

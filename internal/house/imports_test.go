@@ -37,7 +37,7 @@ var core = []string{"machine/mem", "machine", "step", "kernel", "arch/arm64", "a
 
 // coreMayImport are the packages from outside the project that the core may use. Each is a pure function of its
 // arguments; golang.org/x/arch decodes the machine code of the register switch.
-var coreMayImport = []string{"bytes", "cmp", "errors", "fmt", "math/bits", "slices", "strconv", "strings", "unsafe", "reflect", "encoding/binary", "github.com/zeebo/xxh3",
+var coreMayImport = []string{"bytes", "cmp", "errors", "fmt", "math/bits", "slices", "strconv", "strings", "unsafe", "reflect", "encoding/binary", "encoding/hex", "github.com/zeebo/xxh3",
 	"golang.org/x/arch/arm64/arm64asm", "golang.org/x/arch/x86/x86asm"}
 
 type pkg struct {
