@@ -67,8 +67,10 @@ func loadSP0(label string) step.Node {
 }
 
 func returnPrev() step.Node {
-	return step.Do("return prev_p", "rax: the one value that comes from the other side", func(c *step.Ctx) {
-		regs(c).RAX = TaskAddress(c.F.Prev)
+	return step.Do("return prev_p", "rax: the one value that comes from the other side; what C may spoil is spoilt", func(c *step.Ctx) {
+		r := regs(c)
+		r.RCX, r.RDX, r.RSI, r.RDI, r.R8, r.R9, r.R10, r.R11 = 0, 0, 0, 0, 0, 0, 0, 0
+		r.RAX = TaskAddress(c.F.Prev)
 	})
 }
 

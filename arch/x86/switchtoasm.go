@@ -87,7 +87,7 @@ var (
 	}
 	inlineFork    = line{"0f85 ret_from_fork", "there, for a new task"}
 	inlineRestore = []line{
-		{"4889ee", "next, as it was on this stack"},
+		{"4889ee", "next of this switch, who is this task: rbp came along from the other side"},
 		{"5d", "rbp"},
 	}
 )
@@ -293,6 +293,12 @@ func localsKept() step.Node {
 				break
 			}
 		}
+		if regs(c).RSP != stackAtCall(c.C.Stack) {
+			c.Broken("I1", "the stack pointer is not where the task left it")
+		}
+		if c.S.Config.Release < machine.V5_0 && regs(c).RSI != TaskAddress(c.C.Stack) {
+			c.Broken("I1", "the macro leaves next in rsi, who is this task, and something else is in it")
+		}
 		if percpu(c).Canary != thread(c, c.C.Stack).Canary {
 			c.Broken("I1", "the stack canary is another task's: the next return would take it for a smashed stack")
 		}
@@ -303,6 +309,14 @@ func localsKept() step.Node {
 
 func lastFromRAX() step.Node {
 	return step.Do("last = rax", "who was really left: the stack still says whom this task once left for", takeLast)
+}
+
+// takeFirst is takeLast for a new task, of which nothing is on the stack but pt_regs.
+func takeFirst(c *step.Ctx) {
+	if regs(c).RSP != userFrame(c.C.Stack) {
+		c.Broken("I1", "the stack pointer of a new task is not at its pt_regs")
+	}
+	takeLast(c)
 }
 
 func takeLast(c *step.Ctx) {
@@ -401,7 +415,7 @@ var switchToAsmPaths = []*step.Path{
 				if regs(c).RDI != regs(c).RAX {
 					c.Broken("I20", "rdi is not what __switch_to returned")
 				}
-				takeLast(c)
+				takeFirst(c)
 			}),
 			step.Call("schedule_tail"),
 		},
@@ -411,7 +425,7 @@ var switchToAsmPaths = []*step.Path{
 		Source: "arch/x86/entry/entry_64.S:ret_from_fork (4.19, 6.1), ret_from_fork_asm (6.12)",
 		Doc:    "Where a new task begins: rax says who was left, rbx and r12 what a kernel thread runs.",
 		Body: step.Seq{
-			step.Do("rax", "schedule_tail's argument is what __switch_to returned", takeLast),
+			step.Do("rax", "schedule_tail's argument is what __switch_to returned", takeFirst),
 			step.Call("schedule_tail"),
 			step.If("testq %rbx, %rbx: a kernel thread", func(c *step.Ctx) bool { return regs(c).RBX != 0 }, step.Then(
 				step.Do("call rbx", "the function that copy_thread put there, with r12 as its argument", func(c *step.Ctx) {
