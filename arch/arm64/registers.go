@@ -68,6 +68,9 @@ const (
 	threadFunction = machine.ARM64TextBase - 0x2000
 )
 
+// perCPUShift is how far apart the per-CPU areas of two CPUs are.
+const perCPUShift = 16
+
 // mark is a value that nobody but one task has: what its code keeps in a register.
 func mark(t *machine.Task, what, n int) uint64 {
 	return uint64(what)<<48 | uint64(t.Serial)<<12 | uint64(n)<<2
@@ -84,7 +87,7 @@ func resetRegisters(s *machine.State) {
 	for i := range s.ARM64Regs {
 		idle := s.CPUs[i].Idle
 		r := &s.ARM64Regs[i]
-		r.SP, r.EntryTask = stackPointer(idle, 0), TaskAddress(idle)
+		r.SP, r.EntryTask, r.TPIDREL1 = stackPointer(idle, 0), TaskAddress(idle), uint64(i)<<perCPUShift
 		if s.Config.Release >= machine.V5_0 {
 			r.SPEL0 = TaskAddress(idle)
 		}
