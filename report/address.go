@@ -23,7 +23,7 @@ var x86Addresses = addressMap{machine.X86TaskBase, machine.X86StackBase, machine
 // addressText is an address with what is there, for registers and what they are saved in; "" for a value
 // that is no address of the machine.
 func addressText(m *kernel.Machine, names machine.Namer, v uint64) string {
-	if c := &m.S.Config; !c.Registers || c.Arch != machine.ARM64 {
+	if !m.S.Config.Registers {
 		return ""
 	}
 	a, tasks := &arm64Addresses, uint64(len(m.S.Tasks))
