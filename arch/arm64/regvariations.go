@@ -26,6 +26,12 @@ func instructions(why string, words ...uint32) step.Seq {
 	return s
 }
 
+// Decoded when the program starts, like the paths: see a64.Decode.
+var (
+	x20Alone = instructions("x20 alone: x19 is forgotten", 0xf9000514, 0x91004108)
+	earlySP  = instructions("too early: x9 is still prev's stack pointer", 0x9100013f)
+)
+
 func ownPrev(c *step.Ctx) {
 	if c.F.Prev == machine.NoTask { // a task that never ran has no stack to remember it on
 		takeLast(c)
@@ -42,13 +48,13 @@ func registerVariations() []kernel.Variation {
 		{Name: "arm64-x19-not-saved", Breaks: "I1", Only: withRegisters,
 			What: "cpu_switch_to stores x20 and leaves out x19: a task comes back with what was once there.",
 			Edits: []kernel.Edit{{Path: "cpu_switch_to", Label: "stp x19, x20, [x8], #16",
-				Make: instead(instructions("x20 alone: x19 is forgotten", 0xf9000514, 0x91004108)...)}}},
+				Make: instead(x20Alone...)}}},
 		{Name: "arm64-sp-too-early", Breaks: "I1", Only: withRegisters,
 			What: "cpu_switch_to sets sp before next's was loaded into x9, so the CPU stays on prev's stack.",
 			Edits: []kernel.Edit{
 				{Path: "cpu_switch_to", Label: "mov sp, x9", Make: without},
 				{Path: "cpu_switch_to", Label: "ldp x29, x9, [x8], #16", Make: func(n step.Node) step.Seq {
-					return append(instructions("too early: x9 is still prev's stack pointer", 0x9100013f), n)
+					return step.Seq{earlySP[0], n}
 				}}}},
 		{Name: "arm64-sp-el0-not-updated", Breaks: "I1", Only: since50,
 			What:  "cpu_switch_to leaves sp_el0 as it was: the kernel goes on with the wrong current.",

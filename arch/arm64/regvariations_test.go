@@ -118,3 +118,36 @@ func TestRegisterBugs(t *testing.T) {
 		}
 	}
 }
+
+// Random schedules, in steps and in whole operations, find the bugs of the register switch as well, but for the one that needs a task_struct to be
+// used again in the middle of a clone.
+func TestRandomStepsFindRegisterBugs(t *testing.T) {
+	c := machine.Config{Release: machine.Newest, Arch: machine.ARM64, CPUs: 2, ASIDBits: 8, Registers: true, Tasks: 7, MMs: 6}
+	for _, b := range registerBugs {
+		if b.name == "arm64-fp-stale-owner" {
+			continue
+		}
+		t.Run(b.name, func(t *testing.T) {
+			v, err := kernel.FindVariation(b.name, &c, arm64.Port{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			paths, err := v.Paths(&c, arm64.Port{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for seed := range 40 {
+				r := rng(seed)
+				found, m, err := firstBroken(c, 1000, r.draw, seed%2 == 0, paths...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if found != "" {
+					t.Logf("seed %d, after %d steps: %s", seed, m.Stats.Steps, found)
+					return
+				}
+			}
+			t.Error("not found")
+		})
+	}
+}

@@ -100,7 +100,8 @@ func (c *Code) Contains(addr uint64) bool {
 }
 
 // Decode decodes machine code that begins at addr. An instruction that is not simulated is a
-// *mem.Undefined error.
+// *mem.Undefined error. It is not for several goroutines at once, because arm64asm notes what it has seen
+// in a table of its own; a Code that was decoded is.
 func Decode(text []byte, addr uint64) (*Code, error) {
 	c := &Code{Addr: addr}
 	for i := 0; i+4 <= len(text); i += 4 {
