@@ -67,9 +67,9 @@ func One(text []byte, addr uint64) (Inst, string, error) {
 	if bytes.HasPrefix(text, endbr64) {
 		return Inst{op: opNop, len: uint8(len(endbr64))}, "endbr64", nil
 	}
-	asm, err := x86asm.Decode(text, 64)
-	if err != nil || asm.Op == 0 || asm.Len == 0 || asm.Len > min(len(text), maxInst) {
-		return Inst{}, "", &mem.Undefined{PC: addr, Encoding: text[:min(len(text), maxInst)]}
+	asm, err := decode(text, addr)
+	if err != nil {
+		return Inst{}, "", err
 	}
 	in, ok := translate(&asm, addr)
 	if !ok {
@@ -77,6 +77,15 @@ func One(text []byte, addr uint64) (Inst, string, error) {
 	}
 	in.len = uint8(asm.Len)
 	return in, disassemble(&asm, addr), nil
+}
+
+// decode is x86asm's decoder, which takes a cut off instruction for one without an operation.
+func decode(text []byte, addr uint64) (x86asm.Inst, error) {
+	asm, err := x86asm.Decode(text, 64)
+	if err != nil || asm.Op == 0 || asm.Len == 0 || asm.Len > min(len(text), maxInst) {
+		return asm, &mem.Undefined{PC: addr, Encoding: text[:min(len(text), maxInst)]}
+	}
+	return asm, nil
 }
 
 // disassemble writes an instruction out as the kernel's assembly does.

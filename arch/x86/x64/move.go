@@ -3,8 +3,6 @@ package x64
 import (
 	"encoding/binary"
 
-	"golang.org/x/arch/x86/x86asm"
-
 	"switchyard/machine/mem"
 )
 
@@ -25,9 +23,9 @@ func Patch(code []byte, addr, at uint64, n int, replacement []byte, from uint64)
 		hole[i] = nopByte
 	}
 	for i := 0; i < len(replacement); {
-		in, err := x86asm.Decode(replacement[i:], 64)
-		if err != nil || in.Len == 0 || in.Len > len(replacement)-i {
-			return nil, &mem.Undefined{PC: from + uint64(i), Encoding: replacement[i:]}
+		in, err := decode(replacement[i:], from+uint64(i))
+		if err != nil {
+			return nil, err
 		}
 		if in.PCRel == 4 {
 			field := hole[i+in.PCRelOff : i+in.PCRelOff+4]
