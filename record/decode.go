@@ -84,6 +84,13 @@ func (d *decoder) findInit(r *bpf.ObjectEvent) {
 	}
 }
 
+// findLoadedInit: what is loaded is prev's active_mm, unless the CPU was told to leave that one. Then it is init_mm.
+func (d *decoder) findLoadedInit(e *tape.Event, address uint64) {
+	if _, known := d.mms[address]; !known && e.Active.ID != tape.NoMM {
+		d.mms[address] = tape.InitMM
+	}
+}
+
 // hardware reads what a CPU keeps about address spaces.
 func (d *decoder) hardware(e *tape.Event, has, lazy uint8, tail []byte) {
 	if has&hasLazy != 0 {
@@ -103,6 +110,7 @@ func (d *decoder) hardware(e *tape.Event, has, lazy uint8, tail []byte) {
 			return
 		}
 		e.Known |= tape.KnownTLB
+		d.findLoadedInit(e, le.Uint64(tail[d.tlb.loadedMM:]))
 		e.LoadedMM, e.ASID, e.NextASID = d.mm(le.Uint64(tail[d.tlb.loadedMM:])), asid, le.Uint16(tail[d.tlb.nextASID:])
 		e.SlotGen = le.Uint64(tail[slot+d.tlb.gen:])
 	}

@@ -31,7 +31,8 @@ type guest struct {
 	bring   []string
 	timeout time.Duration
 
-	files []sysroot.File // programs of other packages, and their libraries
+	config string         // the kernel's configuration, if it is to be in the guest
+	files  []sysroot.File // programs of other packages, and their libraries
 }
 
 const (
@@ -130,6 +131,12 @@ func (g *guest) tree(ctx context.Context, dir string) (*initramfs.Builder, error
 	}
 	for _, name := range workload.Names() {
 		tree.Link("/bin/"+name, "/init")
+	}
+	tree.Link("/bin/"+job.Recorder, "/init")
+	if g.config != "" {
+		if err := tree.Copy("/boot/"+filepath.Base(g.config), g.config); err != nil {
+			return nil, err
+		}
 	}
 	for _, file := range g.files {
 		if err := tree.Copy(file.Path, file.Host); err != nil {

@@ -39,8 +39,13 @@ func (r *run) count(e *tape.Event, f Fact, s *space, predicted, observed int32) 
 		tally.Interval++
 		return
 	}
-	if wait := r.explainable(s, on); len(wait) > 0 && !s.disturbed {
-		p := &doubt{Mismatch: m, space: s, diff: diff, on: on, until: e.Time + span(e), wait: wait}
+	wait := r.explainable(s, on)
+	mayFork := f == Users && diff > 0
+	if (len(wait) > 0 || mayFork) && !s.disturbed {
+		p := &doubt{Mismatch: m, space: s, diff: diff, on: on, read: e.Time + span(e), until: e.Time + span(e), wait: wait}
+		if mayFork {
+			p.until += forkTakes
+		}
 		r.doubts, s.pending = append(r.doubts, p), append(s.pending, p)
 		return
 	}
@@ -55,7 +60,7 @@ func span(e *tape.Event) int64 { return (int64(e.Arg) + 1) << 10 }
 // reference is not dropped yet.
 func (r *run) window(s *space, f Fact) (lo, hi int32) {
 	if f == Users {
-		return -s.exiting, 0
+		return -s.exiting, s.leaving
 	}
 	hi = s.exiting
 	if s.tearing {

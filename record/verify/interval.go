@@ -54,7 +54,7 @@ func (r *run) note(on int, t *touched, op operation) {
 		r.ops[op]++
 		s.since |= 1 << op
 		r.cpus[on].deltas = append(r.cpus[on].deltas, d)
-		r.early(on, &d, op == switching)
+		r.early(on, &d, op)
 	}
 }
 
@@ -81,9 +81,13 @@ type doubt struct {
 	space *space
 	diff  int32
 	on    int
-	until int64 // how late it may have been read
+	read  int64 // how late it may have been read
+	until int64 // until when it may be explained
 	wait  []int // CPUs whose next event may explain it
 }
+
+// forkTakes is how long a task may be switched away from in the middle of a fork.
+const forkTakes = 100_000_000
 
 // explainable lists the CPUs that may be changing the counts of s ahead of their events.
 func (r *run) explainable(s *space, on int) (wait []int) {
@@ -99,12 +103,19 @@ func (r *run) explainable(s *space, on int) (wait []int) {
 	return wait
 }
 
-// early lets an event on a CPU explain what others saw before it: a fork, exec or exit did its work since the event
-// before it there; a switch does so after its event, but another may have been read later than its time says.
-func (r *run) early(on int, d *delta, isSwitch bool) {
+// early lets an event on a CPU explain what was seen before it. A fork, exec or exit did its work before it is reported:
+// since the event before it on its CPU, and a fork that was switched away from since the task's last report. A switch
+// does its work after its event, but another may have been read later than its time says.
+func (r *run) early(on int, d *delta, op operation) {
+	c := &r.cpus[on]
+	since := c.last
+	if op == forking {
+		since = c.curr.acted
+	}
+	isSwitch := op == switching || op == toKernel || op == toUser
 	for _, p := range slices.Clone(d.space.pending) {
 		v := d.of(p.Fact)
-		if p.on == on || v == 0 || p.Time < r.cpus[on].last || isSwitch && r.now > p.until {
+		if p.on == on && op != forking || v == 0 || p.Time < since || isSwitch && r.now > p.read {
 			continue
 		}
 		if p.diff -= v; p.diff == 0 {

@@ -61,17 +61,8 @@ func (r *run) exitMM(c *cpu, e *tape.Event) error {
 	if err := r.change(c, e, exiting, "exit_mm", machine.Frame{}); err != nil {
 		return err
 	}
-	r.lostUser(s, e)
+	r.leave(c.curr, s, e)
 	return nil
-}
-
-// lostUser notes that the last user is gone, and that the mappings still have to go, if a task was seen in the middle
-// of it. Where their end is not reported, it is not known either.
-func (r *run) lostUser(s *space, e *tape.Event) {
-	if s == nil || r.m.S.MMs[s.id].Users != 0 {
-		return
-	}
-	s.tearing = e.Kind == tape.Switch
 }
 
 // execMM gives the current task a new address space.
@@ -87,13 +78,54 @@ func (r *run) execMM(c *cpu, e *tape.Event, mm *tape.MM) error {
 	}
 	gen := r.m.S.MMs[id].TLBGen
 	s := r.bind(mm, id)
-	r.lostUser(old, e)
+	r.leave(c.curr, old, e)
 	if r.arm {
 		return nil
 	}
 	// What was changed while the program was being laid out came after the switch to it.
 	r.m.S.MMs[id].TLBGen = gen
 	return r.flushes(c, e, s, mm)
+}
+
+// leave notes that a task was switched away from in the middle of giving up an address space: task->mm changes first, then
+// its use is given up, then, if it was the last, the mappings are taken down and all users' one reference is dropped.
+func (r *run) leave(t *task, s *space, e *tape.Event) {
+	if s == nil || e.Kind != tape.Switch {
+		return
+	}
+	r.left(t)
+	t.leaving = s
+	s.leaving++
+	s.tearing = r.m.S.MMs[s.id].Users == 0
+}
+
+// left ends that.
+func (r *run) left(t *task) {
+	t.tore = nil
+	if t.leaving != nil {
+		t.leaving.leaving--
+		t.leaving.tearing = false
+		t.leaving = nil
+	}
+}
+
+// tornDown: the mappings are gone. CPUs that had borrowed them have been told to leave by now; the last reference goes
+// before the task that did it does anything else.
+func (r *run) tornDown(e *tape.Event) {
+	s := r.spaces[e.User.ID]
+	if s == nil {
+		return
+	}
+	if t := r.cpus[e.CPU].curr; t.leaving == s {
+		t.tore = s
+	} else {
+		s.tearing = false
+	}
+	for i := range r.m.S.X86 {
+		if x := &r.m.S.X86[i]; x.LoadedMM == s.id && x.Lazy {
+			r.goInit(i, s)
+		}
+	}
 }
 
 // forked makes a child. Whether it shares its parent's address space is what it is seen to have.
@@ -141,6 +173,7 @@ func (r *run) execed(c *cpu, e *tape.Event) error {
 	if !r.here(c, e) {
 		return nil
 	}
+	r.left(c.curr)
 	if s := r.named(r.m.S.Tasks[c.curr.slot].MM); s != nil && s.name == e.User.ID && r.same(s, &e.User) {
 		return nil
 	}
@@ -153,6 +186,7 @@ func (r *run) exited(c *cpu, e *tape.Event) error {
 		return nil
 	}
 	c.curr.exiting = true
+	r.left(c.curr)
 	s := r.named(r.m.S.Tasks[c.curr.slot].MM)
 	if s == nil {
 		return nil

@@ -113,9 +113,7 @@ func (r *run) take(e *tape.Event) error {
 	case tape.Free:
 		return r.freed(e)
 	case tape.ExitMmap:
-		if s := r.spaces[e.User.ID]; s != nil {
-			s.tearing = false
-		}
+		r.tornDown(e)
 		return nil
 	}
 	r.now = e.Time
@@ -132,6 +130,9 @@ func (r *run) take(e *tape.Event) error {
 		err = r.exited(c, e)
 	}
 	c.last = e.Time
+	if e.Kind != tape.Switch {
+		c.curr.acted = e.Time
+	}
 	if len(r.doubts) > 0 {
 		r.passed(int(e.CPU))
 	}

@@ -14,6 +14,7 @@ type space struct {
 
 	tearing   bool  // it has no users, and its mappings are not known to be gone
 	exiting   int32 // tasks that have begun to exit and still have it
+	leaving   int32 // tasks that were seen without it and may still count as its users
 	disturbed bool  // an event that changed its counts may be lost
 
 	khugepaged khugepaged

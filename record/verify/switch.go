@@ -180,6 +180,10 @@ func (r *run) handOver(c *cpu, e *tape.Event, next *task) error {
 		other.curr = other.idle
 	}
 	prev := c.curr
+	if prev.leaving != nil && (prev.tore != nil || e.Prev.State&taskDead != 0) {
+		// It has gone on to something else.
+		r.left(prev)
+	}
 	p := &r.m.S.Tasks[prev.slot]
 	w := r.watch(p.ActiveMM, p.MM, r.m.S.Tasks[next.slot].MM)
 	op := switching

@@ -13,6 +13,10 @@ type task struct {
 	exiting   bool // its exit event came
 	dead      bool // it was switched away from for the last time
 	idle      bool
+	acted     int64 // when its last fork, exec or exit was reported
+
+	leaving *space // what it was seen without, while it may not have given up its use of it yet
+	tore    *space // whose mappings it has just taken down
 }
 
 // cpu is a CPU of the recording.

@@ -89,13 +89,18 @@ func (r *run) compareX86(c *cpu, e *tape.Event, active, user *space) {
 	if e.Known&tape.KnownTLB != 0 && c.was.known&tape.KnownTLB != 0 {
 		r.rootLoadX86(c, e)
 		loaded := r.spaces[e.LoadedMM]
-		if s := r.named(t.LoadedMM); s != loaded && e.LoadedMM == tape.InitMM && t.Lazy {
+		s := r.named(t.LoadedMM)
+		if gone := active; gone != nil && gone.tearing && e.Lazy != t.Lazy && (t.LoadedMM == gone.id || loaded == gone) {
+			// Its page tables go in just this moment, and who has borrowed them with them.
+			tally := &r.report.Facts[LoadedMM]
+			tally.Checked++
+			tally.Predicted++
+			tally.Interval++
+			r.adoptX86(e)
+		} else if s != nil && s != loaded && e.LoadedMM == tape.InitMM && t.Lazy {
 			// Page tables were freed: every CPU that had them loaded was told to leave.
 			r.tally(e, LoadedMM, s, r.mmName(t.LoadedMM), "init_mm", Outside)
-			t.LoadedMM, t.Lazy = machine.InitMM, false
-			r.m.S.CPUs[e.CPU].Root = machine.InitMM
-			r.m.S.MMCPUMask(s.id).Clear(machine.CPUID(e.CPU))
-			t.Ctxs[t.ASID].TLBGen = e.SlotGen
+			r.goInit(on, s)
 		} else if loaded != nil {
 			cause := r.blame(loaded, on)
 			if t.LoadedMM == machine.InitMM && e.Lazy && r.virtual {
@@ -116,6 +121,14 @@ func (r *run) compareX86(c *cpu, e *tape.Event, active, user *space) {
 			t.Lazy = e.Lazy
 		}
 	}
+}
+
+// goInit has a CPU leave what it had borrowed.
+func (r *run) goInit(on int, s *space) {
+	t := &r.m.S.X86[on]
+	t.LoadedMM, t.Lazy = machine.InitMM, false
+	r.m.S.CPUs[on].Root = machine.InitMM
+	r.m.S.MMCPUMask(s.id).Clear(machine.CPUID(on))
 }
 
 // slotGen: how new the TLB is. A change of page tables and its flush are no part of the schedule and may lie apart, so
