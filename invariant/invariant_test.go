@@ -109,7 +109,6 @@ func noARM64(c *machine.Config) bool  { return c.Arch != machine.ARM64 }
 func isARM64(c *machine.Config) bool  { return c.Arch == machine.ARM64 }
 func noSlots(c *machine.Config) bool  { return c.Arch != machine.X86 || c.Release < machine.V5_0 }
 func noPinned(c *machine.Config) bool { return c.Arch != machine.ARM64 || c.Release < machine.V6_1 }
-func noMask(c *machine.Config) bool   { return c.Arch == machine.ARM64 }
 
 var spoils = []spoil{
 	{"I1", "rq->curr is not on_cpu", noOnCPU, func(y *yard) { y.S.Tasks[y.user].OnCPU = false }},

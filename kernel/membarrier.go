@@ -40,6 +40,7 @@ func privateExpedited(alone func(*step.Ctx) bool, call func(*step.Ctx) machine.C
 		step.Do("num_online_cpus", "is there anybody to ask", func(c *step.Ctx) { c.F.Val = truth(alone(c)) }),
 		step.If("nobody to ask", wasLast, step.Then(step.Return()), nil),
 		step.Do("smp_mb", "accesses before the call are visible before any CPU is looked at", func(c *step.Ctx) {
+			beginBarriers(c)
 			c.Barrier()
 			c.F.CPU = 0
 			c.C.Call = call(c)
@@ -55,10 +56,43 @@ func privateExpedited(alone func(*step.Ctx) bool, call func(*step.Ctx) machine.C
 				c.F.CPU++
 			}),
 		}),
-		waitForCalls(),
+		step.Wait("csd_lock_wait", "the call is over when every CPU that was asked has run it",
+			func(c *step.Ctx) bool { return !c.S.Called(c.CPU) },
+			func(c *step.Ctx) {
+				checkBarriers(c)
+				c.C.Call = machine.NoCall
+			}),
 	}
 	s = append(s, after...)
 	return append(s, step.Do("smp_mb", "accesses after the call come after every barrier that was asked for", (*step.Ctx).Barrier))
+}
+
+func inMembarrier(c *machine.CPU) bool {
+	return c.Call == machine.CallMembarrier || c.Call == machine.CallSyncCore
+}
+
+// beginBarriers forgets which CPUs have had a barrier, unless another call counts on that too.
+func beginBarriers(c *step.Ctx) {
+	for i := range c.S.CPUs {
+		if inMembarrier(&c.S.CPUs[i]) {
+			return
+		}
+	}
+	for i := range c.S.CPUs {
+		c.S.CPUs[i].BarrierSinceCall = false
+	}
+}
+
+// checkBarriers looks at the CPUs that are in user mode now: one that is still in the middle of a
+// switch has its barrier before it.
+func checkBarriers(c *step.Ctx) {
+	for i := range c.S.CPUs {
+		there := &c.S.CPUs[i]
+		switching := there.InSwitch || there.IRQOff
+		if there.Online && !switching && !there.BarrierSinceCall && c.T(there.Curr).MM == c.F.MM {
+			c.Broken("I22", "a CPU runs a thread of the process and has had no barrier since membarrier was called")
+		}
+	}
 }
 
 var membarrierPaths = []*step.Path{

@@ -28,7 +28,9 @@ type CPU struct {
 
 	// What this CPU asks others to do, and waits for (smp_call_function_many with wait).
 	Call CallKind `name:"call"`
-	_    [3]uint8
+
+	BarrierSinceCall bool `name:"barrier since membarrier"` // a full barrier ran here since a membarrier call began (I22)
+	_                [2]uint8
 
 	CallMM     MMID   `name:"call.mm"`
 	CallPages  int32  `name:"call.pages"`   // pages to flush; FlushAll for everything

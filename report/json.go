@@ -20,6 +20,7 @@ type RunJSON struct {
 	Identifiers  IdentifiersJSON  `json:"identifiers"`
 	MM           MMJSON           `json:"mm"`
 	Violations   []ViolationJSON  `json:"violations"`
+	Scenario     *ScenarioJSON    `json:"scenario,omitempty"`
 }
 
 type InputJSON struct {
@@ -99,21 +100,27 @@ type ViolationJSON struct {
 
 // NewRunJSON describes what a replay saw.
 func NewRunJSON(r *replay.Result) RunJSON {
-	in, s := &r.Input, &r.Stats
-	return RunJSON{
+	in := &r.Input
+	run := RunJSON{
 		Input: InputJSON{Format: string(in.Format), File: in.File, Events: in.Events, Switches: in.Switches, CPUs: in.CPUs,
 			SpanNS: in.Span, LostEvents: in.Lost, Exact: in.Facts.Exact, Derived: in.Facts.Derived, Unknown: in.Facts.Unknown},
-		Machine: MachineJSON{Release: r.Config.Release.String(), Arch: r.Config.Arch.String(), Options: newOptionsJSON(&r.Config)},
-		Switches: SwitchesJSON{Total: s.Switches, UserToSameMM: s.UserToSameMM, UserToOtherMM: s.UserToOtherMM,
-			UserToKernel: s.UserToKernel, KernelToKernel: s.KernelToKernel,
-			KernelToSameMM: s.KernelToSameMM, KernelToOtherMM: s.KernelToOtherMM},
-		AddressSpace: AddressSpaceJSON{Loads: s.Loads, LoadsAvoided: s.LoadsAvoided},
-		TLB:          TLBJSON{FullFlushes: s.FullFlushes, KeptByTag: s.KeptByTag, RangedFlushes: s.RangedFlushes, IPIs: s.IPIs},
-		Identifiers:  IdentifiersJSON{Allocated: s.Allocated, Reused: s.Reused, Rollovers: s.Rollovers},
-		MM: MMJSON{Created: s.MMsCreated, Freed: s.MMsFreed, Live: r.LiveMMs, PeakCount: r.PeakCount,
-			OutlivedUsers: r.Outlived.Count},
+		Machine:    MachineJSON{Release: r.Config.Release.String(), Arch: r.Config.Arch.String(), Options: newOptionsJSON(&r.Config)},
+		MM:         MMJSON{Live: r.LiveMMs, PeakCount: r.PeakCount, OutlivedUsers: r.Outlived.Count},
 		Violations: newViolationsJSON(r),
 	}
+	run.setStats(&r.Stats)
+	return run
+}
+
+// setStats fills in what the machine counted.
+func (r *RunJSON) setStats(s *machine.Stats) {
+	r.Switches = SwitchesJSON{Total: s.Switches, UserToSameMM: s.UserToSameMM, UserToOtherMM: s.UserToOtherMM,
+		UserToKernel: s.UserToKernel, KernelToKernel: s.KernelToKernel,
+		KernelToSameMM: s.KernelToSameMM, KernelToOtherMM: s.KernelToOtherMM}
+	r.AddressSpace = AddressSpaceJSON{Loads: s.Loads, LoadsAvoided: s.LoadsAvoided}
+	r.TLB = TLBJSON{FullFlushes: s.FullFlushes, KeptByTag: s.KeptByTag, RangedFlushes: s.RangedFlushes, IPIs: s.IPIs}
+	r.Identifiers = IdentifiersJSON{Allocated: s.Allocated, Reused: s.Reused, Rollovers: s.Rollovers}
+	r.MM.Created, r.MM.Freed = s.MMsCreated, s.MMsFreed
 }
 
 func newOptionsJSON(c *machine.Config) OptionsJSON {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"charm.land/lipgloss/v2"
+
 	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
@@ -56,6 +58,11 @@ func NewNarrator(m *kernel.Machine, names machine.Namer) *Narrator {
 	return &Narrator{m: m, names: names, before: m.S.Clone()}
 }
 
+// Current names the task that runs on cpu.
+func (n *Narrator) Current(cpu machine.CPUID) string {
+	return n.names.TaskName(n.m.S.CPUs[cpu].Curr)
+}
+
 func (n *Narrator) Before(cpu machine.CPUID, in *step.Instr) {
 	s := n.m.S
 	n.before.CopyFrom(s)
@@ -100,7 +107,7 @@ func WriteSwitch(w io.Writer, s *ToldSwitch) error {
 func WriteSteps(w io.Writer, steps []ToldStep) error {
 	width := 0
 	for _, s := range steps {
-		width = max(width, len([]rune(s.Step))+2*s.Depth)
+		width = max(width, lipgloss.Width(s.Step)+2*s.Depth)
 	}
 	var last ToldStep
 	for i, s := range steps {
@@ -109,8 +116,7 @@ func WriteSteps(w io.Writer, steps []ToldStep) error {
 		}
 		last = s
 		indent := strings.Repeat("  ", s.Depth)
-		pad := strings.Repeat(" ", width-len([]rune(s.Step))-2*s.Depth)
-		fmt.Fprintf(w, "    %s%s%s   %s\n", indent, s.Step, pad, s.Why)
+		fmt.Fprintf(w, "    %s   %s\n", left(indent+s.Step, width), s.Why)
 		for _, c := range s.Changes {
 			if _, err := fmt.Fprintf(w, "    %s    %s: %s → %s\n", indent, c.What, c.Before, c.After); err != nil {
 				return err

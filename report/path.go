@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"charm.land/lipgloss/v2"
+
 	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
@@ -38,19 +40,33 @@ func WritePath(w io.Writer, p *step.Path) error {
 		fmt.Fprintf(w, "%s\n", p.Doc)
 	}
 	fmt.Fprintln(w)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	lines := p.Lines()
+	width := 0
+	for _, l := range lines {
+		if l.Why != "" {
+			width = max(width, lipgloss.Width(indented(l)))
+		}
+	}
 	ours := false
-	for _, l := range p.Lines() {
-		fmt.Fprintf(tw, "  %s%s\t%s\n", strings.Repeat("    ", l.Depth), lineText(l), l.Why)
+	for _, l := range lines {
+		text := indented(l)
+		if l.Why != "" {
+			text = left(text, width) + "  " + l.Why
+		}
+		fmt.Fprintln(w, text)
 		ours = ours || l.Ours
 	}
-	if len(p.Body) == 0 {
-		fmt.Fprintln(tw, "  (nothing)\t")
+	if len(lines) == 0 {
+		fmt.Fprintln(w, "  (nothing)")
 	}
 	if ours {
-		fmt.Fprintln(tw, "\n  * no kernel symbol stands behind this label")
+		fmt.Fprintln(w, "\n  * no kernel symbol stands behind this label")
 	}
-	return tw.Flush()
+	return nil
+}
+
+func indented(l step.Line) string {
+	return "  " + strings.Repeat("    ", l.Depth) + lineText(l)
 }
 
 func lineText(l step.Line) string {

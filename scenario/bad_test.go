@@ -54,3 +54,18 @@ func TestBadScenarios(t *testing.T) {
 		})
 	}
 }
+
+// A scenario that asks for too much is stopped. Where it stood by then is no matter.
+func TestLimits(t *testing.T) {
+	for name, want := range map[string]string{"loop": "too long", "memory": "too much memory"} {
+		src, err := os.ReadFile("testdata/limits/" + name + ".star")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = scenario.Run(name+".star", src, scenario.Options{})
+		var e *scenario.Error
+		if !errors.As(err, &e) || e.Kind != scenario.Wrong || !strings.Contains(e.Msg, want) {
+			t.Errorf("%s: got %v, want one that says %q", name, err, want)
+		}
+	}
+}

@@ -42,8 +42,11 @@ func init() {
 		"asid":      func(v cpuValue) starlark.Value { return v.y.hardwareASID(v.cpu) },
 		"slots":     func(v cpuValue) starlark.Value { return v.y.slots(v.cpu) },
 		"flushes":   func(v cpuValue) starlark.Value { return starlark.MakeUint64(v.y.flushes[v.cpu]) },
-		"online":    func(v cpuValue) starlark.Value { return starlark.Bool(v.here().Online) },
-		"at":        func(v cpuValue) starlark.Value { return v.y.at(v.cpu) },
+		"membarrier_state": func(v cpuValue) starlark.Value {
+			return starlark.MakeUint64(uint64(v.here().MembarrierState))
+		},
+		"online": func(v cpuValue) starlark.Value { return starlark.Bool(v.here().Online) },
+		"at":     func(v cpuValue) starlark.Value { return v.y.at(v.cpu) },
 		"waits": func(v cpuValue) starlark.Value {
 			return starlark.Bool(v.y.m.Next(v.cpu) != nil && v.y.m.Outcomes(v.cpu) == 0)
 		},

@@ -21,9 +21,7 @@ func FuzzScenario(f *testing.F) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			if name := filepath.Base(file); name != "loop.star" && name != "memory.star" {
-				f.Add(src)
-			}
+			f.Add(src)
 		}
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {

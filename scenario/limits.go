@@ -15,8 +15,8 @@ const (
 	maxMachines   = 200
 	maxCPUs       = 64
 	maxTasks      = 2048
-	maxHeap       = 512 << 20 // bytes more than at the start
-	heapInterval  = 16        // Starlark steps between two looks at the heap
+	maxHeap       = 128 << 20 // bytes more than at the start
+	heapInterval  = 8         // Starlark steps between two looks at the heap
 )
 
 // limit bounds what the Starlark half of a scenario computes. Values can double with every step, so

@@ -66,6 +66,16 @@ func (y *yard) cpuArg(v starlark.Value, absent machine.CPUID) (machine.CPUID, er
 	return machine.CPUID(n), err
 }
 
+// onlyCPU reads the arguments of a method that takes a CPU and nothing else; param is "cpu", or "cpu?"
+// where leaving it out means CPU 0.
+func (y *yard) onlyCPU(a call, param string) (machine.CPUID, error) {
+	var v starlark.Value
+	if err := a.unpack(param, &v); err != nil {
+		return machine.NoCPU, err
+	}
+	return y.cpuArg(v, 0)
+}
+
 // free makes sure that an operation can begin on a CPU.
 func (y *yard) free(cpu machine.CPUID) error {
 	if !y.m.S.CPUs[cpu].Online {
@@ -261,12 +271,8 @@ func (y *yard) moveAll(from, to machine.CPUID) error {
 }
 
 func online(v *machineValue, t *starlark.Thread, a call) (starlark.Value, error) {
-	var cpuV starlark.Value
-	if err := a.unpack("cpu", &cpuV); err != nil {
-		return nil, err
-	}
 	y := v.y
-	cpu, err := y.cpuArg(cpuV, 0)
+	cpu, err := y.onlyCPU(a, "cpu")
 	if err != nil {
 		return nil, err
 	}
@@ -279,12 +285,8 @@ func online(v *machineValue, t *starlark.Thread, a call) (starlark.Value, error)
 // kernelRange enters a path that concerns kernel mappings, which only ports with a shared root have.
 func kernelRange(path string) func(*machineValue, *starlark.Thread, call) (starlark.Value, error) {
 	return func(v *machineValue, t *starlark.Thread, a call) (starlark.Value, error) {
-		var cpuV starlark.Value
-		if err := a.unpack("cpu?", &cpuV); err != nil {
-			return nil, err
-		}
 		y := v.y
-		cpu, err := y.cpuArg(cpuV, 0)
+		cpu, err := y.onlyCPU(a, "cpu?")
 		if err != nil {
 			return nil, err
 		}

@@ -71,17 +71,18 @@ func mmInt(f func(*machine.MM) int64) func(mmValue) starlark.Value {
 func init() {
 	mmAttrs = attrs[mmValue]{
 		fields: map[string]func(mmValue) starlark.Value{
-			"name":           func(v mmValue) starlark.Value { return starlark.String(v.String()) },
-			"users":          mmInt(func(m *machine.MM) int64 { return int64(m.Users) }),
-			"count":          mmInt(func(m *machine.MM) int64 { return int64(m.Count) }),
-			"tlb_gen":        mmInt(func(m *machine.MM) int64 { return int64(m.TLBGen) }),
-			"pinned":         mmInt(func(m *machine.MM) int64 { return int64(m.Pinned) }),
-			"kernel_entries": mmInt(func(m *machine.MM) int64 { return int64(m.KernelSync) }),
-			"asid":           func(v mmValue) starlark.Value { return v.asid() },
-			"generation":     func(v mmValue) starlark.Value { return v.generation() },
-			"freed":          func(v mmValue) starlark.Value { return starlark.Bool(!v.exists()) },
-			"mapped":         func(v mmValue) starlark.Value { return starlark.Bool(v.here().Alive&machine.HasTables != 0) },
-			"has_root":       func(v mmValue) starlark.Value { return starlark.Bool(v.here().Alive&machine.HasRoot != 0) },
+			"name":             func(v mmValue) starlark.Value { return starlark.String(v.String()) },
+			"users":            mmInt(func(m *machine.MM) int64 { return int64(m.Users) }),
+			"count":            mmInt(func(m *machine.MM) int64 { return int64(m.Count) }),
+			"tlb_gen":          mmInt(func(m *machine.MM) int64 { return int64(m.TLBGen) }),
+			"pinned":           mmInt(func(m *machine.MM) int64 { return int64(m.Pinned) }),
+			"membarrier_state": mmInt(func(m *machine.MM) int64 { return int64(m.MembarrierState) }),
+			"kernel_entries":   mmInt(func(m *machine.MM) int64 { return int64(m.KernelSync) }),
+			"asid":             func(v mmValue) starlark.Value { return v.asid() },
+			"generation":       func(v mmValue) starlark.Value { return v.generation() },
+			"freed":            func(v mmValue) starlark.Value { return starlark.Bool(!v.exists()) },
+			"mapped":           func(v mmValue) starlark.Value { return starlark.Bool(v.here().Alive&machine.HasTables != 0) },
+			"has_root":         func(v mmValue) starlark.Value { return starlark.Bool(v.here().Alive&machine.HasRoot != 0) },
 			"cpus": func(v mmValue) starlark.Value {
 				if !v.exists() {
 					return starlark.NewList(nil)

@@ -31,13 +31,14 @@ type Operation struct {
 	// Last, none where Last is less than First.
 	First, Last int
 
-	lastStep string
+	lastCPU  machine.CPUID
+	lastStep *step.Instr
 }
 
 func (o *Operation) describe() string {
 	s := fmt.Sprintf("%s (line %d)", o.Text, o.Line)
-	if o.lastStep != "" {
-		s += ", whose last step was " + o.lastStep
+	if o.lastStep != nil {
+		s += fmt.Sprintf(", whose last step was %s on cpu %d", stepName(o.lastStep), o.lastCPU)
 	}
 	return s
 }
@@ -55,11 +56,20 @@ type watch struct {
 	y              *yard
 	full, ranged   uint64
 	switchesBefore uint64
+	steps          int // of this operation
 }
+
+// runaway is what a step panics with when an operation has no end. Only a broken kernel has one.
+type runaway struct{ step.StuckError }
+
+const maxOperationSteps = 300_000
 
 func (w *watch) Before(cpu machine.CPUID, in *step.Instr) {
 	s := &w.y.m.Stats
 	w.full, w.ranged, w.switchesBefore = s.FullFlushes, s.RangedFlushes, s.Switches
+	if w.steps++; w.steps > maxOperationSteps {
+		panic(runaway{step.StuckError{CPU: cpu, Path: in.Path.Name, Step: in.Label}})
+	}
 	if o := w.y.r.opts.Observer; o != nil {
 		o.Before(cpu, in)
 	}
@@ -74,7 +84,7 @@ func (w *watch) After(cpu machine.CPUID, in *step.Instr) {
 	}
 	if r.last != nil {
 		r.last.Last = r.result.Switches
-		r.last.lastStep = fmt.Sprintf("%s on cpu %d", stepName(in), cpu)
+		r.last.lastCPU, r.last.lastStep = cpu, in
 	}
 	if o := r.opts.Observer; o != nil {
 		o.After(cpu, in)
@@ -101,7 +111,7 @@ func (y *yard) operate(t *starlark.Thread, text string, do func() error) error {
 		defer o.Settled(op)
 	}
 	seen := y.m.ViolationCount
-	err := do()
+	err := y.bounded(do)
 	y.m.Held = false
 	var wedged *step.StuckError
 	if err != nil && !errors.As(err, &wedged) {
@@ -119,6 +129,21 @@ func (y *yard) operate(t *starlark.Thread, text string, do func() error) error {
 	}
 	r.result.Violations = append(r.result.Violations, found...)
 	return r.failed(t, describeViolations(found))
+}
+
+// bounded ends what would never end, as an operation in which nobody can go on.
+func (y *yard) bounded(do func() error) (err error) {
+	y.watch.steps = 0
+	defer func() {
+		if p := recover(); p != nil {
+			r, ok := p.(runaway)
+			if !ok {
+				panic(p)
+			}
+			err = &r.StuckError
+		}
+	}()
+	return do()
 }
 
 // broken lists the rules that the operation broke. What a step saw is the cause of what the state

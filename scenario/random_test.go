@@ -53,8 +53,8 @@ func TestRandomSchedulesKeepTheRules(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			x := uint32(2463534242 + i)
-			for range 6 {
-				choices := make([]byte, 250)
+			for range 4 {
+				choices := make([]byte, 200)
 				for j := range choices {
 					x ^= x << 13
 					x ^= x >> 17

@@ -27,12 +27,8 @@ func (y *yard) stepOn(cpu machine.CPUID) (string, error) {
 }
 
 func oneStep(v *machineValue, t *starlark.Thread, a call) (starlark.Value, error) {
-	var cpuV starlark.Value
-	if err := a.unpack("cpu?", &cpuV); err != nil {
-		return nil, err
-	}
 	y := v.y
-	cpu, err := y.cpuArg(cpuV, 0)
+	cpu, err := y.onlyCPU(a, "cpu?")
 	if err != nil {
 		return nil, err
 	}
@@ -97,12 +93,8 @@ func settle(v *machineValue, t *starlark.Thread, a call) (starlark.Value, error)
 }
 
 func interrupt(v *machineValue, t *starlark.Thread, a call) (starlark.Value, error) {
-	var cpuV starlark.Value
-	if err := a.unpack("cpu?", &cpuV); err != nil {
-		return nil, err
-	}
 	y := v.y
-	cpu, err := y.cpuArg(cpuV, 0)
+	cpu, err := y.onlyCPU(a, "cpu?")
 	if err != nil {
 		return nil, err
 	}

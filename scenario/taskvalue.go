@@ -461,7 +461,7 @@ func membarrier(path string) func(*task, *starlark.Thread, call) (starlark.Value
 		if syncCore {
 			bit = kernel.MembarrierSyncCore
 		}
-		allowed := y.m.S.MMs[s.MM].MembarrierState&uint32(bit) != 0
+		allowed := y.m.S.MMs[s.MM].MembarrierReady&uint32(bit) != 0
 		err = t.does(th, a, hold, func(cpu machine.CPUID) error {
 			return y.m.Enter(cpu, path, machine.Frame{N: bit})
 		})

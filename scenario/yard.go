@@ -23,6 +23,7 @@ type yard struct {
 	execs   map[uint32]int // how often each task has exec'ed, by Serial
 	byName  map[string]bool
 	flushes []uint64 // of each CPU
+	watch   *watch
 
 	// across, when set, compares the state before the operation with that after it.
 	across func(invariant.Report)
@@ -35,7 +36,8 @@ func newYard(r *run, m *kernel.Machine, variant string) *yard {
 	for i := range m.S.CPUs {
 		y.name(machine.TaskID(i), fmt.Sprintf("idle/%d", i))
 	}
-	m.Watch = &watch{y: y}
+	y.watch = &watch{y: y}
+	m.Watch = y.watch
 	return y
 }
 

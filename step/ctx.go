@@ -42,6 +42,7 @@ func (c *Ctx) StandOn(t machine.TaskID) {
 func (c *Ctx) Barrier() {
 	c.C.BarrierSinceUser = true
 	c.C.BarrierSinceCurr = true
+	c.C.BarrierSinceCall = true
 }
 
 // Prime puts a frame on a stack that no CPU stands on yet, as copy_thread does for a new task. Who

@@ -6,14 +6,14 @@ import "switchyard/kernel"
 func (Port) Variations() []kernel.Variation {
 	return []kernel.Variation{
 		{Name: "arm64-xchg-fast-path", Breaks: "I14", Put: XchgFastPath(),
-			What: "The fast path exchanges active_asids whatever it holds, so a zero that a rollover left there is lost (up to 4.15; B13)."},
+			What: "The fast path exchanges active_asids whatever it holds, so a zero that a rollover left there is lost (up to 4.15; fixed by a8ffaaa060b8)."},
 		{Name: "arm64-first-reserved-only", Breaks: "I14", Put: FirstReservedOnly(),
-			What: "A reserved ASID is renewed on the first CPU that is found to hold it, and not on the others (up to 4.3; B15)."},
+			What: "A reserved ASID is renewed on the first CPU that is found to hold it, and not on the others (up to 4.3)."},
 		{Name: "arm64-no-reserved", Breaks: "I16", Put: NoReserved(),
 			What: "A rollover keeps nothing for CPUs that go on running what they ran."},
 		{Name: "arm64-generation-in-hardware", Breaks: "I15", Put: GenerationInHardware(),
-			What: "Low bits of the generation reach a hardware field that is wider than asid_bits (up to 6.12; B16)."},
+			What: "Low bits of the generation reach a hardware field that is wider than asid_bits (fixed by c0900d15d31c, 2024)."},
 		{Name: "arm64-stale-tlbi", Breaks: "I23", Put: StaleTLBI(),
-			What: "The ASID for an invalidation is read before the page-table entries are cleared (up to 5.14; B14)."},
+			What: "The ASID for an invalidation is read before the page-table entries are cleared (up to 5.14; fixed by 5e10f9887ed8)."},
 	}
 }

@@ -29,14 +29,13 @@ type Task struct {
 
 // Writer writes one recording.
 type Writer struct {
-	out   io.Writer
-	seek  io.Seeker
-	opts  Options
-	rec   []byte // the record being made
-	block []byte // records not yet written
-	zip   *zstd.Encoder
-	zipped,
-	pending []byte
+	out     io.Writer
+	seek    io.Seeker
+	opts    Options
+	rec     []byte // the record being made
+	block   []byte // records not yet written
+	zip     *zstd.Encoder
+	zipped  []byte
 	written int64
 	err     error
 }
