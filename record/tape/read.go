@@ -21,7 +21,7 @@ type CutError struct {
 }
 
 func (e *CutError) Error() string {
-	return fmt.Sprintf("the recording ends in its batch %d (%v): what comes before is good", e.Batch, e.Err)
+	return fmt.Sprintf("the recording ends in its batch %d (%v)", e.Batch, e.Err)
 }
 
 func (e *CutError) Unwrap() error { return e.Err }
