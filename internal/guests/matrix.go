@@ -121,7 +121,7 @@ func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, er
 	}
 	guest := &guest{
 		arch: arch, kernel: tree, modules: []string{"loop"}, cpus: cpus, timeout: g.timeout,
-		append: "transparent_hugepage=never", steps: []job.Step{{Argv: g.load(arch, cpus)}}, bring: []string{matrixData},
+		append: "transparent_hugepage=never", steps: []job.Step{{Argv: g.load(arch, cpus)}}, bring: []string{matrixData}, recorder: true,
 	}
 	if len(configs) > 0 {
 		guest.config = configs[0]
@@ -135,7 +135,7 @@ func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, er
 
 // load is the mix, and on one CPU of arm64 so many forks that the ASIDs are used up.
 func (g grid) load(arch string, cpus int) []string {
-	argv := []string{"/bin/" + job.Recorder, matrixData}
+	argv := []string{job.Recorder, matrixData}
 	if arch == "arm64" && cpus == 1 && g.forks > 0 {
 		return append(argv, "/bin/mix-forker", strconv.Itoa(g.forks/4), "4")
 	}

@@ -42,7 +42,13 @@ func (r *run) count(e *tape.Event, f Fact, s *space, predicted, observed int32) 
 	wait := r.explainable(s, on)
 	mayFork := f == Users && diff > 0
 	if (len(wait) > 0 || mayFork) && !s.disturbed {
-		p := &doubt{Mismatch: m, space: s, diff: diff, on: on, read: e.Time + span(e), until: e.Time + span(e), wait: wait}
+		for _, p := range s.pending {
+			if p.Fact == f && p.diff == diff && p.on == on {
+				p.times++
+				return
+			}
+		}
+		p := &doubt{Mismatch: m, space: s, diff: diff, times: 1, on: on, read: e.Time + span(e), until: e.Time + span(e), wait: wait}
 		if mayFork {
 			p.until += forkTakes
 		}

@@ -80,6 +80,7 @@ type doubt struct {
 	Mismatch
 	space *space
 	diff  int32
+	times uint64 // that it was seen
 	on    int
 	read  int64 // how late it may have been read
 	until int64 // until when it may be explained
@@ -87,7 +88,7 @@ type doubt struct {
 }
 
 // forkTakes is how long a task may be switched away from in the middle of a fork.
-const forkTakes = 100_000_000
+const forkTakes = 2_000_000_000
 
 // explainable lists the CPUs that may be changing the counts of s ahead of their events.
 func (r *run) explainable(s *space, on int) (wait []int) {
@@ -120,8 +121,8 @@ func (r *run) early(on int, d *delta, op operation) {
 		}
 		if p.diff -= v; p.diff == 0 {
 			r.drop(p)
-			r.report.Facts[p.Fact].Predicted++
-			r.report.Facts[p.Fact].Interval++
+			r.report.Facts[p.Fact].Predicted += p.times
+			r.report.Facts[p.Fact].Interval += p.times
 		}
 	}
 }
@@ -150,6 +151,8 @@ func (r *run) settle(p *doubt) {
 	}
 	r.drop(p)
 	s := p.space
+	// It is one difference, however often it was seen meanwhile.
+	r.report.Facts[p.Fact].Predicted += p.times - 1
 	if s.latest[p.Fact] != p.diff {
 		p.Cause = InFlight
 		r.mismatch(&p.Mismatch, s)
@@ -162,7 +165,7 @@ func (r *run) settle(p *doubt) {
 		}
 		if q.diff -= p.diff; q.diff == 0 {
 			r.drop(q)
-			r.report.Facts[q.Fact].Predicted++
+			r.report.Facts[q.Fact].Predicted += q.times
 		}
 	}
 }

@@ -158,6 +158,9 @@ func (r *run) forked(c *cpu, e *tape.Event) error {
 		return err
 	}
 	c.moved = moved
+	if !r.arm {
+		r.lowerGen(r.named(parent), e.Active.Gen)
+	}
 	if f.MM != machine.NoMM {
 		r.bind(&e.User, f.MM)
 	}

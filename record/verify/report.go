@@ -103,9 +103,14 @@ type Report struct {
 	Cut        error    // the recording ended in the middle
 }
 
-// Fault tells whether the machine was found to be wrong. A schedule with events missing breaks rules by itself.
+// Fault tells whether the machine was found to be wrong. A rule that broke counts if nothing was missing from the
+// schedule and nothing had to be corrected: after either, rules break by themselves.
 func (r *Report) Fault() bool {
-	return r.Causes[OurFault] > 0 || len(r.Violations) > 0 && r.Gaps == 0 && r.Dropped == 0
+	wrong := r.Gaps + r.Dropped
+	for _, n := range r.Causes {
+		wrong += n
+	}
+	return r.Causes[OurFault] > 0 || len(r.Violations) > 0 && wrong == 0
 }
 
 // Each calls f for every fact that was checked, in order.

@@ -83,6 +83,22 @@ func (r *run) flushes(c *cpu, e *tape.Event, s *space, v *tape.MM) error {
 	return r.m.Munmap(on, machine.FlushAll, false)
 }
 
+// lowerGen takes back a flush of the parent that a fork made in the machine, where a switch in the middle of the fork
+// has shown it before.
+func (r *run) lowerGen(s *space, gen uint64) {
+	if s == nil || r.m.S.MMs[s.id].TLBGen <= gen {
+		return
+	}
+	r.m.S.MMs[s.id].TLBGen = gen
+	for i := range r.m.S.X86 {
+		for j := range r.m.S.X86[i].Ctxs {
+			if x := &r.m.S.X86[i].Ctxs[j]; x.CtxID == uint64(s.born) {
+				x.TLBGen = min(x.TLBGen, gen)
+			}
+		}
+	}
+}
+
 func (r *run) compareX86(c *cpu, e *tape.Event, active, user *space) {
 	t := &r.m.S.X86[e.CPU]
 	on := int(e.CPU)

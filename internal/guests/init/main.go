@@ -1,14 +1,12 @@
 //go:build linux
 
 // Init is the first and only program of a guest, statically linked. Under its own name it is process 1: it prepares
-// the system, runs its job, brings the files out and powers off. Under the name of a workload's role it is that role, and
-// under the recorder's the recorder.
+// the system, runs its job, brings the files out and powers off. Under the name of a workload's role it is that role.
 package main
 
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,13 +18,6 @@ import (
 func main() {
 	if role, ok := workload.Role(os.Args[0]); ok {
 		os.Exit(role.Main(os.Args[1:]))
-	}
-	if filepath.Base(os.Args[0]) == job.Recorder {
-		if err := recordLoad(os.Args[1:]); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", job.Recorder, err)
-			os.Exit(1)
-		}
-		return
 	}
 	if os.Getpid() != 1 {
 		fmt.Fprintf(os.Stderr, "init runs as process 1 of a guest, or as a role of the workload; %q is none\n", os.Args[0])

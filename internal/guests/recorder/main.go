@@ -1,5 +1,8 @@
 //go:build linux
 
+// Recorder records the guest's kernel while a command runs: FILE COMMAND [ARGUMENT…]. It is a program of its own, apart
+// from init and the workload: what its libraries do when a program begins (one reads /proc/self/auxv, which takes a
+// reference to the address space) would otherwise be done by every program of the load.
 package main
 
 import (
@@ -9,14 +12,19 @@ import (
 	"os"
 	"os/exec"
 
-	"switchyard/internal/guests/job"
 	"switchyard/record"
 )
 
-// recordLoad records while a command runs: FILE COMMAND [ARGUMENT…].
+func main() {
+	if err := recordLoad(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "recorder: %v\n", err)
+		os.Exit(1)
+	}
+}
+
 func recordLoad(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("usage: %s FILE COMMAND [ARGUMENT…]", job.Recorder)
+		return errors.New("usage: recorder FILE COMMAND [ARGUMENT…]")
 	}
 	out, err := os.Create(args[0])
 	if err != nil {
@@ -41,7 +49,7 @@ func recordLoad(args []string) error {
 	if started {
 		err = errors.Join(err, <-ran)
 	}
-	say("%d switches, %d events lost, %d gaps, %d not seen by a program that ran already; probes missing: %v",
+	fmt.Printf("recorder: %d switches, %d events lost, %d gaps, %d not seen by a program that ran already; probes missing: %v\n",
 		result.Switches, result.Dropped, result.Gaps, result.Missed, result.Missing)
 	return errors.Join(err, out.Close())
 }
