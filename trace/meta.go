@@ -8,6 +8,9 @@ const (
 	PerfFile   Format = "perf.data"
 	PerfPipe   Format = "perf.data (pipe)"
 	FtraceText Format = "ftrace text"
+
+	// RecorderFile is what `switchyard record` writes.
+	RecorderFile Format = "switchyard record"
 )
 
 // Meta is what a recording says about itself. Empty or zero: it does not say.

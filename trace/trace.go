@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"switchyard/record/tape"
 	"switchyard/trace/internal/damage"
 	"switchyard/trace/internal/perffile"
 	"switchyard/trace/internal/tracepoint"
@@ -105,6 +106,9 @@ func open(in stream, head []byte) (source, error) {
 		}
 		return openPerf(in, head)
 	}
+	if tape.Is(head) {
+		return openRecorder(in)
+	}
 	if tracepoint.IsBlob(head) {
 		return nil, fmt.Errorf("is a trace.dat of trace-cmd, which cannot be read yet: record with `perf sched record`")
 	}
@@ -115,8 +119,8 @@ func open(in stream, head []byte) (source, error) {
 }
 
 func unknownFormat(head []byte) error {
-	return fmt.Errorf("begins with %q, which is no recording that can be read; those are %s, %s and %s",
-		head[:min(len(head), 16)], PerfFile, PerfPipe, FtraceText)
+	return fmt.Errorf("begins with %q, which is no recording that can be read; those are %s, %s, %s and %s",
+		head[:min(len(head), 16)], RecorderFile, PerfFile, PerfPipe, FtraceText)
 }
 
 // Meta is what the recording says about itself.

@@ -87,8 +87,9 @@ func (c *compression) unpack(data []byte) ([]byte, error) {
 	if n > maxImage {
 		return nil, errTooLarge
 	}
-	// zstd goes on to a next frame; the size that stands there is none.
-	if err != nil && !(errors.Is(err, zstd.ErrMagicMismatch) && n > 0) {
+	// zstd and lz4 go on to a next frame; the size that stands there is none.
+	noFrame := errors.Is(err, zstd.ErrMagicMismatch) || errors.Is(err, lz4.ErrInvalidFrame)
+	if err != nil && !(noFrame && n > 0) {
 		return nil, err
 	}
 	return out.Bytes(), nil

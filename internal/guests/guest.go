@@ -31,7 +31,9 @@ type guest struct {
 	bring   []string
 	timeout time.Duration
 
-	files []sysroot.File // programs of other packages, and their libraries
+	recorder bool           // our recorder is to be in the guest
+	config   string         // the kernel's configuration, if it is to be in the guest
+	files    []sysroot.File // programs of other packages, and their libraries
 }
 
 const (
@@ -122,7 +124,7 @@ func (g *guest) writeInitramfs(ctx context.Context, path, dir string) error {
 func (g *guest) tree(ctx context.Context, dir string) (*initramfs.Builder, error) {
 	tree := initramfs.New()
 	program := filepath.Join(dir, "init")
-	if err := buildInit(ctx, g.arch, program); err != nil {
+	if err := build(ctx, g.arch, "switchyard/internal/guests/init", program); err != nil {
 		return nil, err
 	}
 	if err := tree.Copy("/init", program); err != nil {
@@ -130,6 +132,20 @@ func (g *guest) tree(ctx context.Context, dir string) (*initramfs.Builder, error
 	}
 	for _, name := range workload.Names() {
 		tree.Link("/bin/"+name, "/init")
+	}
+	if g.recorder {
+		program := filepath.Join(dir, "recorder")
+		if err := build(ctx, g.arch, "switchyard/internal/guests/recorder", program); err != nil {
+			return nil, err
+		}
+		if err := tree.Copy(job.Recorder, program); err != nil {
+			return nil, err
+		}
+	}
+	if g.config != "" {
+		if err := tree.Copy("/boot/"+filepath.Base(g.config), g.config); err != nil {
+			return nil, err
+		}
 	}
 	for _, file := range g.files {
 		if err := tree.Copy(file.Path, file.Host); err != nil {
@@ -159,12 +175,12 @@ func (g *guest) addModules(tree *initramfs.Builder) ([]string, error) {
 	return paths, nil
 }
 
-// buildInit compiles the guest's program, static, for its architecture.
-func buildInit(ctx context.Context, arch, path string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "switchyard/internal/guests/init")
+// build compiles a program for the guest, static, for its architecture.
+func build(ctx context.Context, arch, pkg, path string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build of the guest's init: %w\n%s", err, out)
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
 	}
 	return nil
 }

@@ -7,6 +7,9 @@ import "encoding/json"
 // Path is where init finds its job.
 const Path = "/etc/job.json"
 
+// Recorder is the program that records the guest's kernel.
+const Recorder = "/bin/recorder"
+
 // Outbox and Scratch are the serial numbers of the guest's disks: one to bring files out on, one to be written to by a
 // load. A serial number holds whatever the order in which the disks appear.
 const (

@@ -1,0 +1,165 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/guests/debian"
+	"switchyard/internal/guests/job"
+	"switchyard/record/tape"
+	"switchyard/record/verify"
+)
+
+// grid is which guests are recorded and verified.
+type grid struct {
+	kernels []string
+	archs   []string
+	cpus    []int
+	percent int
+	forks   int
+	out     string
+	keep    string
+	timeout time.Duration
+}
+
+// cell is what came of one guest.
+type cell struct {
+	kernel  string
+	release string
+	arch    string
+	cpus    int
+	report  *verify.Report
+}
+
+const matrixData = "/tmp/load.arrow"
+
+func matrix() *cobra.Command {
+	g := grid{}
+	cmd := &cobra.Command{
+		Use:   "matrix",
+		Short: "Record a mixed load on each kernel, hold the machine against it and print one table",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return g.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&g.kernels, "kernel", []string{"6.1", "6.12"}, "kernel series, or names of kernel packages")
+	flags.StringSliceVar(&g.archs, "arch", []string{"amd64", "arm64"}, "architectures")
+	flags.IntSliceVar(&g.cpus, "cpus", []int{1, 2, 4}, "numbers of CPUs")
+	flags.IntVar(&g.percent, "percent", 20, "amount of mixed load")
+	flags.IntVar(&g.forks, "rollover", 33000, "forks on arm64 guests with one CPU, to use up all ASIDs; 0: none")
+	flags.StringVar(&g.out, "out", "", "file for the table, as docs/fidelity.md; otherwise it is only printed")
+	flags.StringVar(&g.keep, "keep", "", "keep the guests' files below this directory")
+	flags.DurationVar(&g.timeout, "timeout", 20*time.Minute, "how long each guest may run")
+	return cmd
+}
+
+// run boots one guest after the other. One that fails does not keep the others from running.
+func (g grid) run(ctx context.Context) error {
+	var cells []cell
+	var failed error
+	for _, arch := range g.archs {
+		for _, kernel := range g.kernels {
+			for _, cpus := range g.cpus {
+				fmt.Printf("%s %s, %d CPUs\n", kernel, arch, cpus)
+				c, err := g.cell(ctx, kernel, arch, cpus)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err != nil {
+					failed = errors.Join(failed, fmt.Errorf("%s %s with %d CPUs: %w", kernel, arch, cpus, err))
+					fmt.Printf("  failed: %v\n", err)
+					continue
+				}
+				c.print()
+				cells = append(cells, c)
+			}
+		}
+	}
+	table := fidelity(cells)
+	fmt.Print(table)
+	if g.out != "" {
+		failed = errors.Join(failed, os.WriteFile(g.out, []byte(table), 0o644))
+	}
+	if slices.ContainsFunc(cells, func(c cell) bool { return c.report.Fault() }) {
+		failed = errors.Join(failed, errors.New("the machine was wrong: see what is our fault above"))
+	}
+	return failed
+}
+
+// cell records and verifies on one guest.
+func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, error) {
+	dir, clean, err := g.workDir(fmt.Sprintf("%s-%s-%d", kernel, arch, cpus))
+	if err != nil {
+		return cell{}, err
+	}
+	defer clean()
+	cache, err := cacheDir()
+	if err != nil {
+		return cell{}, err
+	}
+	archive, err := debian.Open(ctx, cache, arch)
+	if err != nil {
+		return cell{}, err
+	}
+	pkg, tree, err := fetchKernel(ctx, archive, kernel)
+	if err != nil {
+		return cell{}, err
+	}
+	configs, err := filepath.Glob(filepath.Join(pkg.Dir, "boot", "config-*"))
+	if err != nil {
+		return cell{}, err
+	}
+	guest := &guest{
+		arch: arch, kernel: tree, modules: []string{"loop"}, cpus: cpus, timeout: g.timeout,
+		append: "transparent_hugepage=never", steps: []job.Step{{Argv: g.load(arch, cpus)}}, bring: []string{matrixData}, recorder: true,
+	}
+	if len(configs) > 0 {
+		guest.config = configs[0]
+	}
+	if _, err := guest.run(ctx, dir); err != nil {
+		return cell{}, err
+	}
+	report, err := verifyFile(ctx, filepath.Join(dir, filepath.Base(matrixData)))
+	return cell{kernel: kernel, release: tree.Release, arch: arch, cpus: cpus, report: report}, err
+}
+
+// load is the mix, and on one CPU of arm64 so many forks that the ASIDs are used up.
+func (g grid) load(arch string, cpus int) []string {
+	argv := []string{job.Recorder, matrixData}
+	if arch == "arm64" && cpus == 1 && g.forks > 0 {
+		return append(argv, "/bin/mix-forker", strconv.Itoa(g.forks/4), "4")
+	}
+	return append(argv, "/bin/mix", "-percent", strconv.Itoa(g.percent), "-disk", "/dev/"+job.Scratch, "-loop", "/tmp/loop.img")
+}
+
+func (g grid) workDir(name string) (string, func(), error) {
+	if g.keep != "" {
+		dir := filepath.Join(g.keep, name)
+		return dir, func() {}, os.MkdirAll(dir, 0o755)
+	}
+	dir, err := os.MkdirTemp("", "switchyard-guest-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
+func verifyFile(ctx context.Context, path string) (*verify.Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	in, err := tape.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return verify.Run(ctx, in, verify.Options{})
+}

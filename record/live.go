@@ -1,0 +1,225 @@
+//go:build linux
+
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"switchyard/record/bpf"
+)
+
+// probe is one program and the tracepoint that it sits on.
+type probe struct {
+	program  string
+	point    string
+	optional bool
+}
+
+var probes = []probe{
+	{bpf.ObjectProgOnSwitch, "sched_switch", false},
+	{bpf.ObjectProgOnFork, "sched_process_fork", false},
+	{bpf.ObjectProgOnExec, "sched_process_exec", false},
+	{bpf.ObjectProgOnExit, "sched_process_exit", false},
+	{bpf.ObjectProgOnFree, "sched_process_free", false},
+	{bpf.ObjectProgOnPrepareExec, "sched_prepare_exec", true},
+	{bpf.ObjectProgOnExitMmap, "exit_mmap", true},
+	{bpf.ObjectProgOnRename, "task_rename", true},
+}
+
+// live is a recorder attached to the running kernel.
+type live struct {
+	arm     bool
+	layout  *layout
+	missing []string
+	all     *ebpf.Collection
+	links   []link.Link
+}
+
+// attach loads the programs, with what this kernel lacks left out, and attaches them.
+func attach(o *Options) (*live, error) {
+	l := &live{arm: runtime.GOARCH == "arm64"}
+	if runtime.GOARCH != "amd64" && !l.arm {
+		return nil, fmt.Errorf("kernels for x86-64 and arm64 can be recorded, not for %s", runtime.GOARCH)
+	}
+	if err := mayRecord(); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.layout, err = readLayout(l.arm); err != nil {
+		return nil, err
+	}
+	spec, err := bpf.LoadObject()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.fit(spec, o); err != nil {
+		return nil, err
+	}
+	if l.all, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: l.layout.spec}}); err != nil {
+		return nil, explain(err)
+	}
+	for _, p := range probes {
+		program := l.all.Programs[p.program]
+		if program == nil {
+			continue
+		}
+		attached, err := link.AttachTracing(link.TracingOptions{Program: program, AttachType: ebpf.AttachTraceRawTp})
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("the kernel does not let a program be attached to %s: %w", p.point, err)
+		}
+		l.links = append(l.links, attached)
+	}
+	return l, nil
+}
+
+// fit adapts the programs to the kernel.
+func (l *live) fit(spec *ebpf.CollectionSpec, o *Options) error {
+	for _, p := range probes {
+		switch {
+		case l.layout.hasProbe(p.point):
+		case p.optional:
+			l.missing = append(l.missing, p.point)
+			delete(spec.Programs, p.program)
+		default:
+			return fmt.Errorf("the kernel has no tracepoint %s: recording needs Linux 6.1 or newer with CONFIG_TRACEPOINTS=y", p.point)
+		}
+	}
+	if !l.layout.hasTail {
+		l.missing = append(l.missing, "per-CPU variables")
+	}
+	if o.Buffer == 0 {
+		o.Buffer = DefaultBuffer
+	}
+	if page := os.Getpagesize(); o.Buffer < page || o.Buffer&(o.Buffer-1) != 0 || o.Buffer > 1<<30 {
+		return fmt.Errorf("a buffer of %d bytes: it must be a power of two between %d and %d", o.Buffer, page, 1<<30)
+	}
+	spec.Maps[bpf.ObjectMapEvents].MaxEntries = uint32(o.Buffer)
+	tail := uint32(24)
+	if !l.arm {
+		tail = uint32(max(l.layout.tlb.slots(l.slots()), 24))
+	}
+	for name, v := range map[string]any{
+		"tail_offset": l.layout.tail, "lazy_offset": l.layout.lazy, "reserved_offset": l.layout.reserved,
+		"tail_size": tail, "has_tail": l.layout.hasTail, "has_lazy": l.layout.hasLazy, "is_arm64": l.arm,
+		"generation_address": l.generation(), "wake_at": uint64(o.Buffer / 16),
+	} {
+		if err := spec.Variables[name].Set(v); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// slots is how many of x86's slots are in use: without PCID the first one alone.
+func (l *live) slots() int {
+	if cpuFlags()["pcid"] {
+		return 6
+	}
+	return 1
+}
+
+// generation is where arm64's asid_generation lies, if the kernel says so.
+func (l *live) generation() uint64 {
+	if !l.arm {
+		return 0
+	}
+	return symbol("asid_generation")
+}
+
+// mayRecord says what right is missing before the kernel does, which says only "operation not permitted".
+func mayRecord() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return err
+	}
+	has := func(c int) bool { return data[c/32].Effective&(1<<(c%32)) != 0 }
+	if has(unix.CAP_SYS_ADMIN) {
+		return nil
+	}
+	var lacks []string
+	for _, c := range []struct {
+		number int
+		name   string
+	}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}} {
+		if !has(c.number) {
+			lacks = append(lacks, c.name)
+		}
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	return fmt.Errorf("recording needs CAP_BPF and CAP_PERFMON, and this process lacks %s: run it with sudo, or once "+
+		"`sudo setcap cap_bpf,cap_perfmon=ep $(which switchyard)`", strings.Join(lacks, " and "))
+}
+
+// explain adds what to do to the kernel's refusal of a program.
+func explain(err error) error {
+	var v *ebpf.VerifierError
+	switch {
+	case errors.As(err, &v):
+		return fmt.Errorf("the kernel's verifier refuses a program of the recorder; please report this with the text that follows: %+v", v)
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("the kernel refuses to load the recorder's programs: in a container it needs CAP_BPF and CAP_PERFMON, and a kernel in "+
+			"lockdown=confidentiality lets nobody record (%w)", err)
+	}
+	return err
+}
+
+// snapshot has the kernel write all tasks into the ring.
+func (l *live) snapshot() error {
+	iterator, err := link.AttachIter(link.IterOptions{Program: l.all.Programs[bpf.ObjectProgSnapshot]})
+	if err != nil {
+		return fmt.Errorf("the kernel does not list its tasks: %w", err)
+	}
+	defer iterator.Close()
+	r, err := iterator.Open()
+	if err != nil {
+		return fmt.Errorf("the kernel does not list its tasks: %w", err)
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
+}
+
+func (l *live) dropped() uint64 {
+	var n uint64
+	if l.all.Variables["dropped"].Get(&n) != nil {
+		return 0
+	}
+	return n
+}
+
+// missed is how often a program did not run because its CPU was in it already.
+func (l *live) missed() uint64 {
+	var n uint64
+	for _, p := range l.all.Programs {
+		if s, err := p.Stats(); err == nil {
+			n += s.RecursionMisses
+		}
+	}
+	return n
+}
+
+// detach ends the recording; what is in the ring stays there.
+func (l *live) detach() {
+	for _, k := range l.links {
+		k.Close()
+	}
+	l.links = nil
+}
+
+func (l *live) close() {
+	l.detach()
+	l.all.Close()
+}
