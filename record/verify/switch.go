@@ -61,7 +61,7 @@ func (r *run) compare(c *cpu, e *tape.Event, active, user *space) {
 			switch had := r.named(t.ActiveMM); {
 			case active.disturbed:
 				m.Cause = EventLost
-			case had != nil && had.name == active.name:
+			case r.arm && had != nil && had.name == active.name:
 				// arm64 does not say that a number is another's by now, and who took it over was not seen to.
 				m.Cause = Window
 			}
