@@ -43,32 +43,66 @@ var numbers = []number{
 	{"prev_flags", u32, func(e *Event) uint64 { return uint64(e.Prev.Flags) }, func(e *Event, v uint64) { e.Prev.Flags = uint32(v) }},
 	{"prev_state", u32, func(e *Event) uint64 { return uint64(e.Prev.State) }, func(e *Event, v uint64) { e.Prev.State = uint32(v) }},
 	{"prev_mm", u32, func(e *Event) uint64 { return uint64(e.Prev.MM) }, func(e *Event, v uint64) { e.Prev.MM = MMID(v) }},
-	{"prev_active_mm", u32, func(e *Event) uint64 { return uint64(e.Prev.ActiveMM) }, func(e *Event, v uint64) { e.Prev.ActiveMM = MMID(v) }},
+	{"prev_active_mm", u32, func(e *Event) uint64 { return uint64(e.Prev.ActiveMM) }, setActive},
 	{"next_pid", u32, func(e *Event) uint64 { return uint64(e.Next.PID) }, func(e *Event, v uint64) { e.Next.PID = uint32(v) }},
 	{"next_tgid", u32, func(e *Event) uint64 { return uint64(e.Next.TGID) }, func(e *Event, v uint64) { e.Next.TGID = uint32(v) }},
 	{"next_flags", u32, func(e *Event) uint64 { return uint64(e.Next.Flags) }, func(e *Event, v uint64) { e.Next.Flags = uint32(v) }},
 	{"next_state", u32, func(e *Event) uint64 { return uint64(e.Next.State) }, func(e *Event, v uint64) { e.Next.State = uint32(v) }},
 	{"next_mm", u32, func(e *Event) uint64 { return uint64(e.Next.MM) }, func(e *Event, v uint64) { e.Next.MM = MMID(v) }},
 	{"next_active_mm", u32, func(e *Event) uint64 { return uint64(e.Next.ActiveMM) }, func(e *Event, v uint64) { e.Next.ActiveMM = MMID(v) }},
-	{"active_mm", u32, func(e *Event) uint64 { return uint64(e.Active.ID) }, func(e *Event, v uint64) { e.Active.ID = MMID(v) }},
 	{"active_users", i32, func(e *Event) uint64 { return uint64(e.Active.Users) }, func(e *Event, v uint64) { e.Active.Users = int32(v) }},
 	{"active_count", i32, func(e *Event) uint64 { return uint64(e.Active.Count) }, func(e *Event, v uint64) { e.Active.Count = int32(v) }},
 	{"active_context", u64, func(e *Event) uint64 { return e.Active.Ctx }, func(e *Event, v uint64) { e.Active.Ctx = v }},
 	{"active_tlb_gen", u64, func(e *Event) uint64 { return e.Active.Gen }, func(e *Event, v uint64) { e.Active.Gen = v }},
-	{"user_mm", u32, func(e *Event) uint64 { return uint64(e.User.ID) }, func(e *Event, v uint64) { e.User.ID = MMID(v) }},
+	{"user_mm", u32, getUser, setUser},
 	{"user_users", i32, func(e *Event) uint64 { return uint64(e.User.Users) }, func(e *Event, v uint64) { e.User.Users = int32(v) }},
 	{"user_count", i32, func(e *Event) uint64 { return uint64(e.User.Count) }, func(e *Event, v uint64) { e.User.Count = int32(v) }},
 	{"user_context", u64, func(e *Event) uint64 { return e.User.Ctx }, func(e *Event, v uint64) { e.User.Ctx = v }},
 	{"user_tlb_gen", u64, func(e *Event) uint64 { return e.User.Gen }, func(e *Event, v uint64) { e.User.Gen = v }},
 	{"known", u8, func(e *Event) uint64 { return uint64(e.Known) }, func(e *Event, v uint64) { e.Known = Known(v) }},
 	{"lazy", u8, func(e *Event) uint64 { return bit(e.Lazy) }, func(e *Event, v uint64) { e.Lazy = v != 0 }},
-	{"loaded_mm", u32, func(e *Event) uint64 { return uint64(e.LoadedMM) }, func(e *Event, v uint64) { e.LoadedMM = MMID(v) }},
+	{"loaded_mm", u32, getLoaded, setLoaded},
 	{"asid", u16, func(e *Event) uint64 { return uint64(e.ASID) }, func(e *Event, v uint64) { e.ASID = uint16(v) }},
 	{"next_asid", u16, func(e *Event) uint64 { return uint64(e.NextASID) }, func(e *Event, v uint64) { e.NextASID = uint16(v) }},
 	{"slot_tlb_gen", u64, func(e *Event) uint64 { return e.SlotGen }, func(e *Event, v uint64) { e.SlotGen = v }},
 	{"active_asid", u64, func(e *Event) uint64 { return e.ActiveASID }, func(e *Event, v uint64) { e.ActiveASID = v }},
 	{"reserved_asid", u64, func(e *Event) uint64 { return e.ReservedASID }, func(e *Event, v uint64) { e.ReservedASID = v }},
 	{"asid_generation", u64, func(e *Event) uint64 { return e.Generation }, func(e *Event, v uint64) { e.Generation = v }},
+}
+
+// What another column says already would be a sixth of a file, hence some have 0 in its place.
+
+func setActive(e *Event, v uint64) { e.Prev.ActiveMM, e.Active.ID = MMID(v), MMID(v) }
+
+// ofNext tells whether User is the next task's, or the child's.
+func ofNext(k Kind) bool { return k == Switch || k == Fork }
+
+func getUser(e *Event) uint64 {
+	if ofNext(e.Kind) {
+		return 0
+	}
+	return uint64(e.User.ID)
+}
+
+func setUser(e *Event, v uint64) {
+	e.User.ID = MMID(v)
+	if ofNext(e.Kind) {
+		e.User.ID = e.Next.MM
+	}
+}
+
+func getLoaded(e *Event) uint64 {
+	if e.LoadedMM == e.Prev.ActiveMM {
+		return 0
+	}
+	return uint64(e.LoadedMM)
+}
+
+func setLoaded(e *Event, v uint64) {
+	e.LoadedMM = MMID(v)
+	if v == 0 && e.Known&KnownTLB != 0 {
+		e.LoadedMM = e.Prev.ActiveMM
+	}
 }
 
 var (

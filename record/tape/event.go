@@ -47,7 +47,7 @@ type Event struct {
 	Arg     uint32
 
 	Prev, Next   Task
-	Active, User MM // Prev's active_mm, Next's mm
+	Active, User MM // Prev's active_mm, Next's mm in a switch and the child's in a fork
 
 	// What the CPU keeps about address spaces, before the switch; where Known says so.
 	Known    Known

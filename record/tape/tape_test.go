@@ -24,13 +24,18 @@ func randomEvent(r *rand.Rand) Event {
 		return Task{r.Uint32(), r.Uint32(), r.Uint32(), r.Uint32(), MMID(r.Uint32()), MMID(r.Uint32())}
 	}
 	mm := func() MM { return MM{MMID(r.Uint32()), int32(r.Uint32()), int32(r.Uint32()), r.Uint64(), r.Uint64()} }
-	return Event{
+	e := Event{
 		Kind: Kind(r.IntN(int(kinds))), Preempt: r.IntN(2) == 1, CPU: uint16(r.Uint32()), Time: int64(r.Uint64()), Arg: r.Uint32(),
 		Prev: task(), Next: task(), Active: mm(), User: mm(),
 		Known: Known(r.IntN(8)), Lazy: r.IntN(2) == 1, ASID: uint16(r.Uint32()), NextASID: uint16(r.Uint32()),
 		LoadedMM: MMID(r.Uint32()), SlotGen: r.Uint64(), ActiveASID: r.Uint64(), ReservedASID: r.Uint64(), Generation: r.Uint64(),
 		Comm: strings.Repeat("x", r.IntN(16)),
 	}
+	e.Active.ID = e.Prev.ActiveMM
+	if e.Kind == Switch || e.Kind == Fork {
+		e.User.ID = e.Next.MM
+	}
+	return e
 }
 
 func written(t testing.TB, events []Event, flushEvery int) []byte {

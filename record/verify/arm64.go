@@ -92,9 +92,37 @@ func (r *run) contextID(e *tape.Event, s *space, id uint64) {
 		}
 		return
 	}
-	if !r.tally(e, ASID, s, hex(mm.ContextID), hex(id), r.asidCause()) {
+	if predicted := mm.ContextID; !r.tally(e, ASID, s, hex(predicted), hex(id), r.asidCause()) {
 		mm.ContextID = id
-		number := uint32(id & (1<<r.m.S.Config.ASIDBits - 1))
-		r.m.S.ASIDMap[number>>6] |= 1 << (number & 63)
+		r.exchange(s, predicted, id)
 	}
+}
+
+// number is the part of an id that the hardware sees.
+func (r *run) number(id uint64) uint32 { return uint32(id & (1<<r.m.S.Config.ASIDBits - 1)) }
+
+// exchange makes up for two CPUs that came to the lock in the other order than the machine's: who has the number that
+// this address space got has the other; if nobody has it yet, the other is the next to be handed out.
+func (r *run) exchange(s *space, predicted, id uint64) {
+	if generationOf(predicted) != r.m.S.Global.ASIDGeneration || predicted == 0 {
+		return
+	}
+	for i := range r.m.S.ARM64 {
+		switch a := &r.m.S.ARM64[i]; a.ActiveASID {
+		case predicted:
+			a.ActiveASID = id
+		case id:
+			a.ActiveASID = predicted
+		}
+	}
+	for i := range r.m.S.MMs {
+		if mm := &r.m.S.MMs[i]; machine.MMID(i) != s.id && mm.Alive != 0 && mm.ContextID == id {
+			mm.ContextID = predicted
+			return
+		}
+	}
+	n, p := r.number(id), r.number(predicted)
+	r.m.S.ASIDMap[n>>6] |= 1 << (n & 63)
+	r.m.S.ASIDMap[p>>6] &^= 1 << (p & 63)
+	r.m.S.Global.ASIDNext = min(r.m.S.Global.ASIDNext, p)
 }

@@ -110,8 +110,11 @@ func (r *run) takeOver(m *Mismatch, s *space, diff int32) {
 	case s.disturbed:
 		m.Cause = EventLost
 	case mm.ExtUsers < 0 || mm.ExtCount < 0 && mm.Users > 0:
-		// Fewer than the tasks and loans that the machine knows one by one.
-		m.Cause = OurFault
+		// Fewer than the tasks and loans that the machine knows one by one: with one CPU there is no other reason.
+		m.Cause = InFlight
+		if r.report.CPUs == 1 {
+			m.Cause = OurFault
+		}
 	}
 	r.mismatch(m, s)
 }
@@ -127,7 +130,7 @@ func (r *run) about(e *tape.Event, f Fact, s *space, predicted, observed string)
 // mismatch files a wrong prediction. One of a count that is somebody else's as far as can be told waits for the end: if
 // it follows most operations of one kind, it was the machine's after all.
 func (r *run) mismatch(m *Mismatch, s *space) {
-	if m.Cause == Outside && s != nil && (m.Fact == Count || m.Fact == Users) {
+	if (m.Cause == Outside || m.Cause == InFlight) && s != nil && (m.Fact == Count || m.Fact == Users) {
 		r.suspects = append(r.suspects, suspect{*m, s.since})
 		s.since = 0
 		if len(r.suspects) > maxSuspects {
