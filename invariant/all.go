@@ -6,12 +6,32 @@ import "switchyard/machine"
 // a path it leaves out, so it may be asked at any instant; the ledger is added up only when all are
 // at rest.
 func CheckAll(s *machine.State, report Report) {
+	if CheckInstant(s, report) {
+		CheckSettled(s, report)
+	}
+}
+
+// CheckSettled looks at what holds whenever nobody is in the middle of anything: CPUs, nor tasks that
+// were interrupted and switched out. There the ledger adds up.
+func CheckSettled(s *machine.State, report Report) {
+	checkOffline(s, report)
+	checkTasks(s, report)
+	checkLedger(s, report)
+}
+
+// CheckInstant looks at every rule that a state can show at any instant, and reports whether all CPUs are
+// at rest.
+func CheckInstant(s *machine.State, report Report) bool {
 	rest := true
 	for i := range s.CPUs {
 		cpu := machine.CPUID(i)
 		switch {
-		case !s.CPUs[i].Online:
-			checkOffline(s, cpu, report)
+		case !s.CPUs[i].Online && AtRest(s, cpu):
+			if s.CPUs[i].Root > machine.InitMM {
+				report("I24", cpu, "an offline CPU still has a user address space loaded")
+			}
+		case !s.CPUs[i].Online: // on its way out
+			rest = false
 		case AtRest(s, cpu):
 			CheckCPU(s, cpu, report)
 		default:
@@ -20,14 +40,24 @@ func CheckAll(s *machine.State, report Report) {
 			checkPortAmid(s, cpu, report)
 		}
 	}
+	checkStacks(s, report)
 	for i := range s.MMs {
 		checkMM(s, machine.MMID(i), report)
 	}
-	if rest {
-		checkTasks(s, report)
-		checkLedger(s, report)
-	}
 	checkPortAll(s, report)
+	return rest
+}
+
+// checkStacks: no two CPUs run one task, and none stands on the stack of another's.
+func checkStacks(s *machine.State, report Report) {
+	for i := range s.CPUs {
+		for j := range i {
+			if a, b := &s.CPUs[i], &s.CPUs[j]; a.Curr == b.Curr || a.Stack == b.Stack {
+				report("I1", machine.CPUID(i), "two CPUs run the same task")
+				return
+			}
+		}
+	}
 }
 
 // AtRest reports whether a CPU runs no kernel path.
@@ -50,13 +80,13 @@ func checkAmid(s *machine.State, cpu machine.CPUID, report Report) {
 	}
 }
 
-func checkOffline(s *machine.State, cpu machine.CPUID, report Report) {
-	c := &s.CPUs[cpu]
-	if mm := s.Tasks[c.Idle].ActiveMM; mm > machine.InitMM {
-		report("I24", cpu, "the idle task of an offline CPU still has a user address space as active_mm")
-	}
-	if c.Root > machine.InitMM {
-		report("I24", cpu, "an offline CPU still has a user address space loaded")
+// checkOffline: what a CPU that went away borrowed has been given back, by itself or by who finished it.
+func checkOffline(s *machine.State, report Report) {
+	for i := range s.CPUs {
+		c := &s.CPUs[i]
+		if !c.Online && s.Tasks[c.Idle].ActiveMM > machine.InitMM {
+			report("I24", machine.CPUID(i), "the idle task of an offline CPU still has a user address space as active_mm")
+		}
 	}
 }
 

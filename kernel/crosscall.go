@@ -27,7 +27,12 @@ func CallOthers(c *step.Ctx, kind machine.CallKind, want func(machine.CPUID) boo
 func waitForCalls() step.Node {
 	return step.Wait("csd_lock_wait", "the call is over when every CPU that was asked has run it",
 		func(c *step.Ctx) bool { return !c.S.Called(c.CPU) },
-		func(c *step.Ctx) { c.C.Call = machine.NoCall })
+		forgetCall)
+}
+
+// forgetCall takes the note away that the others have read, so that a finished call leaves no trace in the state.
+func forgetCall(c *step.Ctx) {
+	c.C.Call, c.C.CallMM, c.C.CallPages, c.C.CallGen, c.C.CallChange, c.C.CallTables = machine.NoCall, machine.NoMM, 0, 0, 0, 0
 }
 
 // WaitForCalls ends a cross-CPU call: the CPU waits until all that it asked have run it.

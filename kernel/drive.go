@@ -29,6 +29,9 @@ func newMachine(p *step.Program, s *machine.State) *Machine {
 	}
 }
 
+// On returns a machine that runs a linked program on a state of its shape that was booted before.
+func On(p *step.Program, s *machine.State) *Machine { return newMachine(p, s) }
+
 // With returns a machine that runs the same program on another state of the same shape.
 func (m *Machine) With(s *machine.State) *Machine { return newMachine(m.Prog, s) }
 

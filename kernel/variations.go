@@ -46,6 +46,35 @@ var variations = []Variation{
 		Edits: []Edit{{"exit_mm", "mmgrab_lazy_tlb", without}},
 	},
 	{
+		Name: "grab-after-release", Breaks: "I7", Since: machine.V6_12, Only: refcounted,
+		What: "exit_mm takes the reference for the task that still stands on the root after it has given up its users' one.",
+		Edits: []Edit{
+			{"exit_mm", "mmgrab_lazy_tlb", without},
+			{"exit_mm", "mmput", func(n step.Node) step.Seq { return step.Seq{n, step.Call("mmgrab_lazy_tlb")} }}},
+	},
+	{
+		Name: "on-cpu-cleared-early", Breaks: "I1", Since: machine.V4_4,
+		What: "prev's on_cpu is cleared before the stack is left, so a waker may run it elsewhere on a stack that is still in use.",
+		Edits: []Edit{{"context_switch", "switch_to", func(n step.Node) step.Seq {
+			return step.Seq{step.Do("prev->on_cpu = 0", "too early: the CPU still stands on prev's stack", func(c *step.Ctx) { c.T(c.F.Prev).OnCPU = false }), n}
+		}}},
+	},
+	{
+		Name: "kthread-use-mm-keeps-loan", Breaks: "I6", Since: machine.V6_12, Only: refcounted,
+		What:  "kthread_use_mm takes its real reference and does not give the loan back that the thread had.",
+		Edits: []Edit{{"kthread_use_mm", "mmdrop_lazy_tlb", without}},
+	},
+	{
+		Name: "membarrier-exit-mm", Breaks: "I21", Since: machine.V6_1,
+		What:  "exit_mm clears mm with no full barrier after the last user access, so membarrier passes over the CPU (up to 5.10; B18).",
+		Edits: []Edit{{"exit_mm", "smp_mb__after_spinlock", without}},
+	},
+	{
+		Name: "membarrier-sync-core-self", Breaks: "I22", Since: machine.V6_1,
+		What:  "The sync-core form leaves out the caller's own core: another thread that takes its place there may run what was fetched ahead (up to 5.10; B19).",
+		Edits: []Edit{{"membarrier_private_expedited", "sync core", without}},
+	},
+	{
 		Name: "kthread-transfer-drops-twice", Breaks: "I6", Since: machine.V6_1, Only: refcounted,
 		What: "From kernel task to kernel task the loan moves on, and is repaid as well.",
 		Edits: []Edit{{"context_switch", "prev has an mm", kernelToKernel(

@@ -117,7 +117,7 @@ var wakeupPaths = []*step.Path{
 	{
 		Name: "try_to_wake_up", Until: machine.V4_4,
 		Source: "kernel/sched.c:try_to_wake_up (2.6.32)",
-		Doc:    "Makes a sleeper runnable. The sleeper's run-queue lock is held across a whole switch, so whoever has it knows that the switch is over. Departs: p->state is tested and set in one step, since both happen under that lock; its owner writes it with no lock at all, and could lose TASK_DEAD between the two (closed in 2012).",
+		Doc:    "Makes a sleeper runnable. The sleeper's run-queue lock is held across a whole switch, so whoever has it knows that the switch is over. Departs: p->state is tested and set in one step, since both happen under that lock; its owner writes it with no lock at all, and could lose TASK_DEAD between the two (closed in 2012). The task is sent to its new queue (set_task_cpu) under that lock too, as since 2.6.34; done after it, a second waker could hold the lock of the old queue while the task ran on the new one, and have it run twice.",
 		Body: step.Seq{
 			lockTaskRq("task_rq_lock", "held across every switch: no switch of it is under way now"),
 			step.Do("p->state", "only a sleeper is woken", func(c *step.Ctx) {
@@ -128,10 +128,11 @@ var wakeupPaths = []*step.Path{
 				}
 				if c.F.Val2 == 1 {
 					p.State = machine.TaskWaking
+					p.CPU = machine.CPUID(c.F.Val)
 				}
 				unlockTaskRq(c)
 			}),
-			step.If("it sleeps", onRq, enqueueOn(), nil),
+			step.If("it sleeps", onRq, enqueueOn()[1:], nil),
 		},
 	},
 	{
@@ -240,10 +241,11 @@ var wakeupPaths = []*step.Path{
 	},
 }
 
-// movable looks, under the lock of its queue, whether a task is still queued and does not run there.
+// movable looks, under the lock of its queue, whether a task is still queued there and does not run. Up to
+// 2.6.33 a waker may have sent it elsewhere since the queue was locked, for it then held no lock.
 func movable(c *step.Ctx) bool {
 	p := c.T(c.F.Next)
-	return p.OnRQ == machine.OnRQQueued && c.S.CPUs[c.F.CPU].Curr != c.F.Next && !p.OnCPU
+	return p.CPU == c.F.CPU && p.OnRQ == machine.OnRQQueued && c.S.CPUs[c.F.CPU].Curr != c.F.Next && !p.OnCPU
 }
 
 func nextOnWakeList(c *step.Ctx) {

@@ -32,3 +32,31 @@ func asBytes[T any](s []T) []byte {
 	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*int(unsafe.Sizeof(s[0])))
 }
+
+// spanOf finds n values that begin at v in the head that they were carved from.
+func spanOf[T any](head []byte, v *T, n int) []span {
+	from := int(uintptr(unsafe.Pointer(v)) - uintptr(unsafe.Pointer(&head[0])))
+	return []span{{from, from + n*int(unsafe.Sizeof(*v))}}
+}
+
+func spansOf[S ~[]T, T any](head []byte, v S) []span {
+	if len(v) == 0 {
+		return nil
+	}
+	return spanOf(head, &v[0], len(v))
+}
+
+// joined is the spans one after another; those that touch become one.
+func joined(all ...[]span) []span {
+	var out []span
+	for _, spans := range all {
+		for _, s := range spans {
+			if n := len(out); n > 0 && out[n-1].to == s.from {
+				out[n-1].to = s.to
+				continue
+			}
+			out = append(out, s)
+		}
+	}
+	return out
+}

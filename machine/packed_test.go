@@ -36,3 +36,49 @@ func TestPackedIsCanonical(t *testing.T) {
 		t.Error("a popped frame is still there")
 	}
 }
+
+// A state is its pieces: put together elsewhere they make the same one, and each tells for itself
+// whether it is the same.
+func TestPieces(t *testing.T) {
+	for i, c := range shapes {
+		t.Run(c.Arch.String(), func(t *testing.T) {
+			a, b := newState(t, c), newState(t, c)
+			scribble(a, uint64(i))
+			scribble(b, uint64(i)+50)
+			p := PiecesOf(a)
+			a, b = withoutGaps(a, p), withoutGaps(b, p)
+			if want := 1 + c.CPUs + c.Tasks + c.MMs; p.Len() != want {
+				t.Fatalf("%d pieces, want %d", p.Len(), want)
+			}
+			total := 0
+			for k := range p.Len() {
+				piece := p.Append(nil, a, k)
+				total += len(piece)
+				if p.Same(a, b, k) {
+					t.Errorf("piece %d is said to be the same in different states", k)
+				}
+				if k%2 == 0 {
+					p.Set(b, k, piece)
+				} else {
+					p.Copy(b, a, k)
+				}
+				if !p.Same(a, b, k) {
+					t.Errorf("piece %d did not arrive", k)
+				}
+			}
+			same(t, "put together", a, b)
+			if packed := len(a.AppendPacked(nil)); total > packed || total < packed-8*10 {
+				t.Errorf("the pieces have %d bytes, the state %d", total, packed)
+			}
+		})
+	}
+}
+
+// withoutGaps has zeroes between the slices of the block, as every machine has that was not scribbled on.
+func withoutGaps(s *State, p *Pieces) *State {
+	clean := layOut(s.Config)
+	for i := range p.Len() {
+		p.Set(clean, i, p.Append(nil, s, i))
+	}
+	return clean
+}

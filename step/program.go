@@ -283,5 +283,21 @@ func (p *Program) Paths() []*Path { return p.paths }
 // At returns the instruction at pc.
 func (p *Program) At(pc uint32) *Instr { return &p.info[pc] }
 
+// Size is the number of instructions of the named path.
+func (p *Program) Size(name string) uint32 {
+	first := p.Entry(name)
+	path, n := p.info[first].Path, uint32(0)
+	for int(first+n) < len(p.code) && p.info[first+n].Path == path {
+		n++
+	}
+	return n
+}
+
+// AfterCall reports whether pc is where a path goes on after it has called another one.
+func (p *Program) AfterCall(pc uint32) bool { return pc > 0 && p.code[pc-1].op.calls() }
+
+// Waits reports whether the instruction at pc is a step that may have to wait.
+func (p *Program) Waits(pc uint32) bool { return p.code[pc].op == opWait }
+
 // Len is the number of instructions.
 func (p *Program) Len() int { return len(p.code) }

@@ -25,6 +25,7 @@ var flushPaths = []*step.Path{
 		Source: "arch/x86/mm/tlb.c:flush_tlb_mm_range (i386, 4.4)",
 		Doc:    "Flushes here if the root is loaded here, then on every CPU in mm_cpumask, borrowers included. Departs: 2.6.32 flushes one page or all of them; a borrower of i386 leaves the root instead of flushing it.",
 		Body: step.Seq{
+			step.Do("preempt_disable", "what the others are told stands in a note of this CPU: no other task may run here before they have read it", func(c *step.Ctx) { c.C.Preempt++ }),
 			step.If("the root is loaded here", rootLoaded, step.Then(
 				step.Do("__flush_tlb_single", "this CPU first", func(c *step.Ctx) { flushHere(c, c.F.Val, c.F.Val2, c.F.N) })), nil),
 			step.Do("flush_tlb_others", "then every CPU that may have the root loaded, lazily or not", func(c *step.Ctx) {
@@ -35,6 +36,7 @@ var flushPaths = []*step.Path{
 				kernel.CallOthers(c, machine.CallFlushTLB, mask.Has)
 			}),
 			kernel.WaitForCalls(),
+			step.Do("preempt_enable", "the flush is over on every CPU that mattered", func(c *step.Ctx) { c.C.Preempt-- }),
 		},
 	},
 	{

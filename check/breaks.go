@@ -1,0 +1,136 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"switchyard/arch"
+	"switchyard/kernel"
+	"switchyard/machine"
+)
+
+// Break is a model with one thing wrong in its paths: a bug that Linux had, or one that a port could have.
+type Break struct {
+	Name     string `json:"name"`
+	Model    string `json:"model"`
+	Release  string `json:"release"` // where it is looked for unless another one is asked for: the newest that it fits
+	Sentence string `json:"sentence"`
+
+	variation string // the paths call it
+	release   machine.Release
+	size      Size
+	options   []string
+	actions   []string
+}
+
+// aliases are the names under which variations of the ports are known here, by what is wrong with them.
+var aliases = map[string]string{
+	"x86-mask-before-cr3":          "x86-mask-cleared-before-cr3",
+	"x86-generation-before-mask":   "x86-mask-without-barrier",
+	"x86-lazy-keeps-freed-tables":  "x86-lazy-keeps-cr3-on-freed-tables",
+	"x86-switching-after-mask":     "x86-should-flush-order",
+	"x86-no-barrier-for-kept-bit":  "x86-lazy-mask-without-barrier",
+	"x86-range-skips-generation":   "x86-ranged-flush-skips-generation",
+	"arm64-xchg-fast-path":         "asid-xchg-fast-path",
+	"arm64-first-reserved-only":    "asid-reserved-first-match-only",
+	"arm64-no-reserved":            "asid-no-reserved",
+	"arm64-stale-tlbi":             "asid-tlbi-stale-asid",
+	"arm64-generation-in-hardware": "asid-generation-in-hardware-bits",
+}
+
+// needs are machines other than the model's own that a break wants.
+var needs = map[string]struct {
+	size    Size
+	options []string
+	actions []string
+}{
+	// Another address space must be loaded in between.
+	"x86-mask-before-cr3": {size: Size{MMs: 2, Changes: 1}, actions: []string{"preempt", "exec", "munmap", "free-tables", "speculate"}},
+	// It takes no more than this, and what does not matter makes many states.
+	"on-cpu-cleared-early":    {actions: []string{"wake"}},
+	"prev-state-read-late":    {actions: []string{"wake", "exit"}},
+	"arm64-stale-tlbi":        {actions: []string{"preempt", "munmap", "speculate"}},
+	"x86-user-pcid-forgotten": {options: []string{"pti"}},
+}
+
+// modelOf says which model looks for a variation, where that does not follow from its architecture.
+func modelOf(variation string, of machine.Arch) string {
+	switch {
+	case strings.HasPrefix(variation, "membarrier"):
+		return "membarrier"
+	case of == machine.X86:
+		return "x86-tlb"
+	case of == machine.ARM64:
+		return "asid"
+	case variation == "on-cpu-cleared-early", variation == "prev-state-read-late":
+		return "wakeup"
+	}
+	return "context-switch"
+}
+
+// Breaks lists all breaks that some model looks for.
+func Breaks() []Break {
+	var all []Break
+	seen := map[string]bool{}
+	for _, a := range []machine.Arch{machine.Classic, machine.X86, machine.ARM64} {
+		for _, v := range kernel.VariationsOf(arch.Port(a)) {
+			model, err := FindModel(modelOf(v.Name, a))
+			if err != nil || seen[v.Name] || model.Arch != a && !strings.HasPrefix(v.Name, "membarrier") {
+				continue
+			}
+			if b, ok := newBreak(v.Name, model); ok {
+				seen[v.Name] = true
+				all = append(all, b)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Break) int { return strings.Compare(a.Model+" "+a.Name, b.Model+" "+b.Name) })
+	return all
+}
+
+// newBreak finds the newest release in which a variation of that name fits the model.
+func newBreak(variation string, m *Model) (Break, bool) {
+	for _, rel := range slices.Backward(machine.Releases()) {
+		s := Setup{Release: rel, Options: needs[variation].options, Size: needs[variation].size}
+		c, err := m.Config(&s)
+		if err != nil || rel < m.Since {
+			continue
+		}
+		v, err := kernel.FindVariation(variation, &c, arch.Port(c.Arch))
+		if err != nil {
+			continue
+		}
+		b := Break{Name: variation, Model: m.Name, Release: rel.String(), Sentence: v.What, variation: variation, release: rel,
+			size: s.Size, options: s.Options, actions: needs[variation].actions}
+		if alias, ok := aliases[variation]; ok {
+			b.Name = alias
+		}
+		return b, true
+	}
+	return Break{}, false
+}
+
+// FindBreak finds a break by its name, or by that of its variation.
+func FindBreak(name string) (Break, error) {
+	all := Breaks()
+	for _, b := range all {
+		if b.Name == name || b.variation == name {
+			return b, nil
+		}
+	}
+	return Break{}, fmt.Errorf("unknown break %q: switchyard check --list-breaks lists %d of them", name, len(all))
+}
+
+// Apply makes a setup that of the break, as far as it does not say otherwise itself.
+func (b *Break) Apply(s *Setup, releaseGiven bool) {
+	s.Break = b.variation
+	if !releaseGiven {
+		s.Release = b.release
+	}
+	s.Size = s.Size.Or(b.size)
+	s.Options = append(s.Options, b.options...)
+	if s.Actions == nil {
+		s.Actions = b.actions
+	}
+}

@@ -1,0 +1,56 @@
+package check
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"switchyard/machine"
+)
+
+// unfound are breaks that no model finds at a size that a test can wait for. docs/check.md says so too.
+var unfound = []string{"asid-generation-in-hardware-bits", "asid-reserved-first-match-only", "asid-tlbi-stale-asid"}
+
+// slow are found, after some ten seconds.
+var slow = []string{"asid-no-reserved", "x86-lazy-mask-without-barrier", "x86-lazy-return-unchecked", "x86-mask-without-barrier",
+	"x86-ranged-flush-skips-generation", "x86-should-flush-order", "x86-slot-generation-ignored", "membarrier-exit-mm", "membarrier-sync-core-self",
+	"drop-before-switch"}
+
+// Each bug is found, and the way to it that is told replays.
+func TestBreaksAreFound(t *testing.T) {
+	for _, b := range Breaks() {
+		t.Run(b.Name, func(t *testing.T) {
+			if slices.Contains(unfound, b.Name) {
+				t.Skip("not found at a size that a test can wait for")
+			}
+			if (testing.Short() || raceDetector) && slices.Contains(slow, b.Name) {
+				t.Skip("takes seconds")
+			}
+			s := Setup{Release: machine.Newest}
+			b.Apply(&s, false)
+			m, err := FindModel(b.Model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := m.Build(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := Search(context.Background(), w, Options{Memory: 1 << 30})
+			if r.Found == nil {
+				t.Fatalf("not found among %d states (%s)", r.Distinct, r.Stopped)
+			}
+			t.Logf("%s after %d actions, %d states: %s", r.Found.Broken.Rule, r.Found.Len(), r.Distinct, r.Found.Broken.Detail)
+			if steps := w.Tell(r.Found); len(steps) < r.Found.Len() {
+				t.Errorf("%d steps are told of %d actions", len(steps), r.Found.Len())
+			}
+			_, again, err := ScheduleOf(m, &s, w, r.Found).Replay()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.Broken != r.Found.Broken {
+				t.Errorf("the schedule ends with %+v, want %+v", again.Broken, r.Found.Broken)
+			}
+		})
+	}
+}

@@ -1,0 +1,33 @@
+package check
+
+import "switchyard/step"
+
+// entries are where the paths begin that environments have tasks enter.
+type entries struct {
+	schedule, wake, move                 uint32
+	clone, exec, exit, reap, munmap      uint32
+	mmget, mmput, grab, drop, use, unuse uint32
+	offline, finishCPU, online           uint32
+	membarrier, register, copyFromUser   uint32
+	pin, unpin                           uint32
+}
+
+func entriesOf(p *step.Program) (e entries) {
+	for _, at := range []struct {
+		to   *uint32
+		name string
+	}{
+		{&e.schedule, "schedule"}, {&e.wake, "try_to_wake_up"}, {&e.move, "move_queued_task"},
+		{&e.clone, "kernel_clone"}, {&e.exec, "exec_mmap"}, {&e.exit, "do_exit"}, {&e.reap, "release_task"}, {&e.munmap, "unmap_region"},
+		{&e.mmget, "mmget"}, {&e.mmput, "mmput"}, {&e.grab, "grab_outside"}, {&e.drop, "drop_outside"},
+		{&e.use, "kthread_use_mm"}, {&e.unuse, "kthread_unuse_mm"},
+		{&e.offline, "cpu_offline"}, {&e.finishCPU, "finish_cpu"}, {&e.online, "cpu_online"},
+		{&e.membarrier, "membarrier_private_expedited"}, {&e.register, "membarrier_register_private_expedited"},
+		{&e.copyFromUser, "copy_from_user"}, {&e.pin, "arm64_mm_context_get"}, {&e.unpin, "arm64_mm_context_put"},
+	} {
+		if p.Has(at.name) {
+			*at.to = p.Entry(at.name)
+		}
+	}
+	return e
+}

@@ -1,0 +1,302 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"switchyard/arch"
+	"switchyard/kernel"
+	"switchyard/machine"
+	"switchyard/step"
+)
+
+// Model is a small machine with a question.
+type Model struct {
+	Name     string
+	Question string
+	Rules    []string // what it is about; all rules are looked at
+	Arch     machine.Arch
+	Since    machine.Release // the first release that it makes sense in
+	Size     Size
+	Actions  []string // what may happen, by name; see Actions
+
+	// begin brings a booted machine to where the model begins.
+	begin func(*kernel.Machine, Size) error
+	// beyond tells states that are not gone on from: bounds of the model.
+	beyond func(*machine.State, Size) bool
+}
+
+// Size is how large a machine is.
+type Size struct {
+	CPUs        int
+	Tasks       int // beside the idle tasks
+	MMs         int // beside init_mm
+	Changes     int // page-table changes of one address space that are counted at once
+	ASIDBits    int // arm64: bits of an ASID
+	Generations int // arm64: ASID generations
+}
+
+// Or is the size with what is zero taken from d.
+func (s Size) Or(d Size) Size {
+	for _, f := range []struct{ to, from *int }{{&s.CPUs, &d.CPUs}, {&s.Tasks, &d.Tasks}, {&s.MMs, &d.MMs}, {&s.Changes, &d.Changes},
+		{&s.ASIDBits, &d.ASIDBits}, {&s.Generations, &d.Generations}} {
+		if *f.to == 0 {
+			*f.to = *f.from
+		}
+	}
+	return s
+}
+
+func (s Size) String() string {
+	text := fmt.Sprintf("%d CPUs, %d tasks, %d address spaces", s.CPUs, s.Tasks, s.MMs)
+	if s.Changes > 0 {
+		text += fmt.Sprintf(", %d page-table changes at once", s.Changes)
+	}
+	if s.ASIDBits > 0 {
+		text += fmt.Sprintf(", %d ASIDs, %d generations", 1<<s.ASIDBits, s.Generations)
+	}
+	return text
+}
+
+// Setup is what somebody wants of a model. What is zero or nil is as the model has it.
+type Setup struct {
+	Release     machine.Release
+	Arch        *machine.Arch
+	Lazy        machine.LazyMode
+	Size        Size
+	Actions     []string
+	Break       string // a variation of the paths, by its name
+	NoReduction bool
+	Options     []string // of the machine; see OptionNames
+}
+
+// OptionNames are what a machine may have or lack beside its size.
+func OptionNames() []string { return []string{"no-pcid", "pti", "kpti", "cnp", "pan"} }
+
+func setOption(c *machine.Config, name string) error {
+	switch name {
+	case "no-pcid":
+		c.PCID = false
+	case "pti":
+		c.PTI = true
+	case "kpti":
+		c.KPTI = true
+		c.ASIDBits++ // they come in pairs
+	case "cnp":
+		c.CnP = true
+	case "pan":
+		c.PAN = true
+	default:
+		return fmt.Errorf("unknown option %q: there are %s", name, strings.Join(OptionNames(), ", "))
+	}
+	return nil
+}
+
+// Actions names what an environment can have happen, and says what it is.
+func Actions() [][2]string {
+	var all [][2]string
+	for _, a := range actionNames {
+		all = append(all, [2]string{a.name, a.what})
+	}
+	return all
+}
+
+var actionNames = []struct {
+	name, what string
+	set        func(*tasks)
+}{
+	{"preempt", "a task is preempted, at any step with interrupts and preemption on", func(e *tasks) { e.preempt = true }},
+	{"sleep", "a task goes to sleep and is woken, from any CPU and to any, at one stroke", func(e *tasks) { e.sleep = true }},
+	{"wake", "likewise, the wakeup step by step", func(e *tasks) { e.sleep, e.stepped = true, true }},
+	{"move", "a queued task moves to another run queue", func(e *tasks) { e.move = true }},
+	{"fork", "a process makes another one", func(e *tasks) { e.fork = true }},
+	{"thread", "a process makes a thread", func(e *tasks) { e.thread = true }},
+	{"exec", "a task, kernel threads among them, changes to a new address space", func(e *tasks) { e.exec = true }},
+	{"exit", "a task exits, and is waited for", func(e *tasks) { e.exit = true }},
+	{"outside", "somebody outside takes a reference to an mm_struct, and gives it back", func(e *tasks) { e.outside = true }},
+	{"users", "likewise to what is mapped", func(e *tasks) { e.users = true }},
+	{"use", "a kernel thread works in a process's address space", func(e *tasks) { e.useMM = true }},
+	{"munmap", "a process unmaps a page", func(e *tasks) { e.munmap = append(e.munmap, 1) }},
+	{"munmap-all", "a process unmaps more than is flushed page by page", func(e *tasks) { e.munmap = append(e.munmap, machine.FlushAll) }},
+	{"free-tables", "what unmaps may free page tables as well", func(e *tasks) { e.tables = true }},
+	{"offline", "a CPU goes offline and comes back", func(e *tasks) { e.offline = true }},
+	{"speculate", "the hardware walks what is loaded, at any time", func(e *tasks) { e.fill = true }},
+	{"membarrier", "a registered process calls membarrier", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierPrivate) }},
+	{"sync-core", "likewise, its sync-core form", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierSyncCore) }},
+	{"pin", "a device pins and unpins an ASID", func(e *tasks) { e.pin = true }},
+}
+
+func environmentOf(names []string) (*tasks, error) {
+	e := &tasks{}
+	for _, n := range names {
+		i := slices.IndexFunc(actionNames, func(a struct {
+			name, what string
+			set        func(*tasks)
+		}) bool {
+			return a.name == n
+		})
+		if i < 0 {
+			var known []string
+			for _, a := range actionNames {
+				known = append(known, a.name)
+			}
+			return nil, fmt.Errorf("unknown action %q: there are %s", n, strings.Join(known, ", "))
+		}
+		actionNames[i].set(e)
+	}
+	return e, nil
+}
+
+// FindModel finds a model by its name.
+func FindModel(name string) (*Model, error) {
+	var names []string
+	for _, m := range Models() {
+		if m.Name == name {
+			return m, nil
+		}
+		names = append(names, m.Name)
+	}
+	return nil, fmt.Errorf("unknown model %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// Config is the machine that a setup asks for.
+func (m *Model) Config(s *Setup) (machine.Config, error) {
+	size := s.Size.Or(m.Size)
+	c := machine.Config{Release: s.Release, Arch: m.Arch, Lazy: s.Lazy, CPUs: size.CPUs, Tasks: size.CPUs + size.Tasks, MMs: 1 + size.MMs}
+	if s.Arch != nil {
+		c.Arch = *s.Arch
+	}
+	switch c.Arch {
+	case machine.X86:
+		c.PCID = c.Release >= machine.V5_0
+	case machine.ARM64:
+		c.ASIDBits = uint8(max(size.ASIDBits, 2))
+	}
+	for _, o := range s.Options {
+		if err := setOption(&c, o); err != nil {
+			return c, err
+		}
+	}
+	return c, c.Validate()
+}
+
+// Build makes the system that a setup asks for.
+func (m *Model) Build(s Setup) (*World, error) {
+	if s.Release < m.Since {
+		return nil, fmt.Errorf("%s needs release %s or newer, not %s", m.Name, m.Since, s.Release)
+	}
+	c, err := m.Config(&s)
+	if err != nil {
+		return nil, err
+	}
+	size := s.Size.Or(m.Size)
+	actions := s.Actions
+	if actions == nil {
+		actions = m.Actions
+	}
+	env, err := environmentOf(actions)
+	if err != nil {
+		return nil, err
+	}
+	env.changes = uint32(size.Changes)
+	var paths []*step.Path
+	if s.Break != "" {
+		v, err := kernel.FindVariation(s.Break, &c, arch.Port(c.Arch))
+		if err != nil {
+			return nil, err
+		}
+		if paths, err = v.Paths(&c, arch.Port(c.Arch)); err != nil {
+			return nil, err
+		}
+	}
+	w, err := build(c, paths, env, func(k *kernel.Machine) error { return m.begin(k, size) })
+	if err != nil {
+		return nil, err
+	}
+	if m.beyond != nil {
+		w.beyond = func(st *machine.State) bool { return m.beyond(st, size) }
+	}
+	if s.NoReduction {
+		w.rename, w.quiet = false, nil
+	}
+	return w, nil
+}
+
+// World is a model that was built: a System.
+type World = world
+
+// Reductions says what makes several states one, or leaves orders out.
+func (w *world) Reductions() []string {
+	all := []string{"normal form: numbers that only count up, what nobody reads again"}
+	if w.rename {
+		all = append(all, "symmetry: tasks and address spaces have no names")
+	}
+	if w.quiet != nil {
+		all = append(all, "partial order: a CPU goes on at once where its step touches nothing of others")
+	}
+	return all
+}
+
+// Machine is the machine that the world is.
+func (w *world) Machine() machine.Config { return w.config }
+
+// build makes a world: a machine with what begins on it.
+func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*kernel.Machine) error) (*world, error) {
+	port := arch.Port(c.Arch)
+	// The machine is brought to its beginning by intact paths: what is wrong shall be seen where it is looked for.
+	m, err := kernel.Boot(c, port)
+	if err != nil {
+		return nil, err
+	}
+	if err := begin(m); err != nil {
+		return nil, fmt.Errorf("the machine does not come to where the model begins: %w", err)
+	}
+	prog, err := kernel.Link(&m.S.Config, port, variation...)
+	if err != nil {
+		return nil, err
+	}
+	if err := moveTo(prog, m); err != nil {
+		return nil, err
+	}
+	env.prepare(prog)
+	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
+		normal: true, rename: true, entries: entriesOf(prog)}
+	w.quiet, w.queued = quietSteps(prog)
+	// What is quiet was shown for intact paths: in one that is changed nothing is taken to be.
+	for pc := range w.quiet {
+		at := prog.At(uint32(pc)).Path
+		if slices.ContainsFunc(variation, func(p *step.Path) bool { return at != nil && p.Name == at.Name }) {
+			w.quiet[pc] = loud
+		}
+	}
+	w.calm = func(pc uint32) bool { return env.calm[pc] }
+	return w, nil
+}
+
+// moveTo makes the stacks of a machine those of another program: tasks that wait for their turn stand in
+// paths that both have, at places that are found by what they are called.
+func moveTo(to *step.Program, m *kernel.Machine) error {
+	for t := range m.S.Tasks {
+		for i := range m.S.Stack(machine.TaskID(t)) {
+			f := &m.S.Stack(machine.TaskID(t))[i]
+			pc, ok := sameplace(m.Prog, to, f.PC)
+			if !ok {
+				in := m.Prog.At(f.PC)
+				return fmt.Errorf("the variation has no place %s/%s", in.Path.Name, in.Label)
+			}
+			f.PC = pc
+		}
+	}
+	return nil
+}
+
+// sameplace finds the instruction of to that is the one at pc of from: as far from the end of its path,
+// since what a variation adds or leaves out comes before the place where a task waits.
+func sameplace(from, to *step.Program, pc uint32) (uint32, bool) {
+	name := from.At(pc).Path.Name
+	if !to.Has(name) {
+		return 0, false
+	}
+	return to.Entry(name) + to.Size(name) - (from.Entry(name) + from.Size(name) - pc), true
+}

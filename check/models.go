@@ -1,0 +1,140 @@
+package check
+
+import (
+	"switchyard/kernel"
+	"switchyard/machine"
+)
+
+// Models lists the models.
+func Models() []*Model {
+	return []*Model{
+		{
+			Name:     "context-switch",
+			Question: "Is every address space kept for as long as somebody stands on it, and freed once, whatever its tasks do and whenever they are preempted?",
+			Rules:    []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I19", "I20", "I24"},
+			Arch:     machine.Classic,
+			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1},
+			Actions:  []string{"preempt", "sleep", "fork", "thread", "exec", "exit", "outside", "use", "offline"},
+			begin:    beginWithOne,
+		},
+		{
+			Name:     "wakeup",
+			Question: "Does a task that is woken while it falls asleep run once, on one CPU, and is a dead one buried once?",
+			Rules:    []string{"I1", "I19", "I20"},
+			Arch:     machine.Classic,
+			Size:     Size{CPUs: 2, Tasks: 2, MMs: 1, Changes: 1},
+			Actions:  []string{"preempt", "wake", "move", "exit"},
+			begin:    beginWithOne,
+		},
+		{
+			Name:     "x86-tlb",
+			Question: "Does every CPU lose a translation before its page is used for something else, although lazy CPUs are not interrupted?",
+			Rules:    []string{"I8", "I10", "I11", "I12", "I13", "I14", "I23"},
+			Arch:     machine.X86,
+			Size:     Size{CPUs: 2, Tasks: 3, MMs: 1, Changes: 2},
+			Actions:  []string{"preempt", "munmap", "free-tables", "speculate"},
+			begin:    beginWithThreads,
+		},
+		{
+			Name:     "asid",
+			Question: "Does no process ever see what the TLB holds of another one, or of itself before an munmap, although ASIDs run out and are handed out again?",
+			Rules:    []string{"I14", "I15", "I16", "I17", "I18", "I23"},
+			Arch:     machine.ARM64,
+			Since:    machine.V4_4,
+			Size:     Size{CPUs: 2, Tasks: 4, MMs: 4, Changes: 1, ASIDBits: 2, Generations: 2},
+			Actions:  []string{"preempt", "speculate"},
+			begin:    beginWithProcesses,
+			beyond: func(s *machine.State, size Size) bool {
+				return s.Global.ASIDGeneration > uint64(size.Generations)*generationStep(s)
+			},
+		},
+		{
+			Name:     "membarrier",
+			Question: "Has every CPU that runs a thread of the process executed a barrier when membarrier returns, however it came to run it?",
+			Rules:    []string{"I21", "I22"},
+			Arch:     machine.X86,
+			Since:    machine.V5_0,
+			Size:     Size{CPUs: 2, Tasks: 2, MMs: 1, Changes: 1},
+			Actions:  []string{"preempt", "sleep", "exit", "membarrier", "sync-core"},
+			begin:    beginRegistered,
+		},
+	}
+}
+
+// generationStep is by how much a rollover raises the generation.
+func generationStep(s *machine.State) uint64 {
+	if s.Config.Release >= machine.V6_1 {
+		return 1 << 16
+	}
+	return 1 << s.Config.ASIDBits
+}
+
+// beginWithOne: a process runs on CPU 0 and a kernel thread waits there; other tasks are made.
+func beginWithOne(m *kernel.Machine, size Size) error {
+	if err := spawn(m, 0); err != nil {
+		return err
+	}
+	if size.Tasks < 2 {
+		return nil
+	}
+	_, err := m.Fork(0, 0, kernel.CloneKernel)
+	return err
+}
+
+// beginWithThreads: a process has a thread on every CPU, and kernel threads make up the rest.
+func beginWithThreads(m *kernel.Machine, size Size) error {
+	if err := spawn(m, 0); err != nil {
+		return err
+	}
+	for i := 1; i < size.Tasks; i++ {
+		flags, cpu := int32(kernel.CloneVM), machine.CPUID(i)
+		if i >= size.CPUs {
+			flags, cpu = kernel.CloneKernel, machine.CPUID(i%size.CPUs)
+		}
+		if _, err := m.Fork(0, cpu, flags); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beginRegistered: likewise, and the process has registered for membarrier.
+func beginRegistered(m *kernel.Machine, size Size) error {
+	if err := beginWithThreads(m, size); err != nil {
+		return err
+	}
+	for _, form := range []int32{kernel.MembarrierPrivate, kernel.MembarrierSyncCore} {
+		if err := m.Enter(0, "membarrier_register_private_expedited", machine.Frame{N: form}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beginWithProcesses: each task is a process, in turn on each CPU.
+func beginWithProcesses(m *kernel.Machine, size Size) error {
+	for i := range size.Tasks {
+		if i < size.MMs {
+			if _, err := m.Spawn(0, machine.CPUID(i%size.CPUs)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := m.Switch(0, machine.TaskID(size.CPUs), false); err != nil {
+			return err
+		}
+		if _, err := m.Fork(0, machine.CPUID(i%size.CPUs), kernel.CloneVM); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spawn makes a process that runs on cpu.
+func spawn(m *kernel.Machine, cpu machine.CPUID) error {
+	t, err := m.Spawn(cpu, cpu)
+	if err != nil {
+		return err
+	}
+	return m.Switch(cpu, t, false)
+}

@@ -1,0 +1,194 @@
+package check
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"testing"
+
+	"switchyard/kernel"
+	"switchyard/machine"
+)
+
+// smallWorld is two CPUs, a process and a kernel thread.
+func smallWorld(t testing.TB, c machine.Config, env tasks) *world {
+	t.Helper()
+	w, err := build(c, nil, &env, processAndThread)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// processAndThread begins with a process and a kernel thread on CPU 0.
+func processAndThread(m *kernel.Machine) error {
+	a, err := m.Spawn(0, 0)
+	if err != nil {
+		return err
+	}
+	if err := m.Switch(0, a, false); err != nil {
+		return err
+	}
+	_, err = m.Fork(0, 0, kernel.CloneKernel)
+	return err
+}
+
+// diamonds takes each quiet step of a state and everything that another CPU could do instead, in both
+// orders, and reports where the outcomes differ.
+type diamonds struct {
+	*walker
+	seen    int
+	report  func(string)
+	quietAt func(machine.CPUID) bool
+}
+
+// both runs two actions of the loaded state one after the other; ok is false where the second cannot be
+// taken any more. What is broken on the way is part of the outcome.
+func (d *diamonds) both(a, b action, load func()) (after *machine.State, broken string, ok bool) {
+	load()
+	for i, x := range []action{a, b} {
+		if i == 1 {
+			d.listed = false
+			if d.list(); !d.offers(x) {
+				return nil, "", false
+			}
+		}
+		if v := d.act(&x); v != nil {
+			broken += v.Rule
+		}
+		if d.void {
+			return nil, "", false
+		}
+	}
+	d.normal.apply(d.now)
+	return d.now.Clone(), broken, true
+}
+
+func (d *diamonds) offers(a action) bool {
+	for _, o := range d.actions {
+		if o == a {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *diamonds) state(load func()) {
+	load()
+	d.list()
+	all := append([]action(nil), d.actions...)
+	for _, q := range all {
+		if load(); q.do != takeStep || !d.quietAt(q.cpu) {
+			continue
+		}
+		label := d.w.prog.At(d.now.Top(d.now.CPUs[q.cpu].Stack).PC)
+		for _, o := range all {
+			// Speculation is no part of what the CPU runs: it may happen to the one that stands at the step, too.
+			if o.cpu == q.cpu && o.do != fillTLB || d.waits(o, load) {
+				continue
+			}
+			d.seen++
+			one, brokenOne, ok := d.both(q, o, load)
+			if !ok {
+				d.report(fmt.Sprintf("%s/%s ends what cpu %d could do: %s", label.Path.Name, label.Label, o.cpu, d.name(&o)))
+				continue
+			}
+			other, brokenOther, ok := d.both(o, q, load)
+			if !ok || !one.Equal(other) || brokenOne != brokenOther {
+				diff := ""
+				if ok {
+					machine.Diff(one, other, func(c machine.Change) { diff += c.String() + "; " })
+				}
+				d.report(fmt.Sprintf("%s/%s and %s of cpu %d do not commute: %s %q %q", label.Path.Name, label.Label, d.name(&o), o.cpu, diff, brokenOne, brokenOther))
+			}
+		}
+	}
+}
+
+// waits: the action could not be taken now.
+func (d *diamonds) waits(a action, load func()) bool {
+	load()
+	d.act(&a)
+	return d.void
+}
+
+func (d *diamonds) name(a *action) string {
+	if a.do == takeStep {
+		in := d.w.prog.At(d.from.Top(d.from.CPUs[a.cpu].Stack).PC)
+		return in.Path.Name + "/" + in.Label
+	}
+	if a.entry != 0 {
+		return "enter " + d.w.prog.At(a.entry).Path.Name
+	}
+	return fmt.Sprint("action ", a.do)
+}
+
+// TestQuietStepsAreQuiet looks at every state of small models, in every release.
+func TestQuietStepsAreQuiet(t *testing.T) {
+	for _, c := range quietConfigs() {
+		t.Run(fmt.Sprintf("%s %s", c.Arch, c.Release), func(t *testing.T) {
+			for _, env := range quietWorlds {
+				w := smallWorld(t, c, env)
+				w.rename = false
+				quiet := w.quiet
+				w.quiet = nil
+				s := &search{sys: w, seen: newVisited(w.Pieces()), opt: Options{Workers: 1, Memory: quietMemory()}}
+				s.workers = []*worker{newWorker(s)}
+				s.run(context.Background())
+				complained := map[string]bool{}
+				d := &diamonds{walker: w.walker(), report: func(what string) {
+					if !complained[what] && len(complained) < 12 {
+						complained[what] = true
+						t.Error(what)
+					}
+				}}
+				d.quietAt = func(cpu machine.CPUID) bool {
+					w.quiet = quiet
+					is := d.atQuiet(cpu)
+					w.quiet = nil
+					return is
+				}
+				for id := range s.seen.next.Load() {
+					if s.seen.pieceIDs(id)[0] == unusedRecord {
+						continue
+					}
+					d.state(func() { d.Load(func(p int) []byte { return s.seen.piece(id, p) }) })
+				}
+				t.Logf("%d states, %d pairs", s.seen.next.Load(), d.seen)
+			}
+		})
+	}
+}
+
+// quietMemory bounds the search for states of each small world, to some ten thousand of them; a thorough
+// run, with -quiet.thorough, sees them all.
+func quietMemory() int64 {
+	if *thorough {
+		return 0
+	}
+	return 6 << 20
+}
+
+var thorough = flag.Bool("quiet.thorough", false, "look at every state of the small models")
+
+// quietWorlds differ in what tasks may ask for, so that each quiet step is met in some.
+var quietWorlds = []tasks{
+	{preempt: true, sleep: true, stepped: true, changes: 1},
+	{preempt: true, sleep: true, exec: true, exit: true, changes: 1},
+	{preempt: true, fork: true, exit: true, thread: true, move: true, changes: 1},
+	{sleep: true, useMM: true, outside: true, exit: true, changes: 1},
+	{preempt: true, thread: true, munmap: []int32{1}, tables: true, fill: true, changes: 1},
+}
+
+func quietConfigs() []machine.Config {
+	var all []machine.Config
+	for _, rel := range machine.Releases() {
+		all = append(all, machine.Config{Release: rel, Arch: machine.Classic, CPUs: 2, Tasks: 4, MMs: 3})
+	}
+	return append(all,
+		machine.Config{Release: machine.V4_4, Arch: machine.X86, CPUs: 2, Tasks: 4, MMs: 3},
+		machine.Config{Release: machine.V5_0, Arch: machine.X86, PCID: true, PTI: true, CPUs: 2, Tasks: 4, MMs: 3},
+		machine.Config{Release: machine.Newest, Arch: machine.X86, PCID: true, CPUs: 2, Tasks: 4, MMs: 3},
+		machine.Config{Release: machine.V4_4, Arch: machine.ARM64, ASIDBits: 2, CPUs: 2, Tasks: 4, MMs: 3},
+		machine.Config{Release: machine.Newest, Arch: machine.ARM64, ASIDBits: 2, CPUs: 2, Tasks: 4, MMs: 3})
+}

@@ -1,0 +1,105 @@
+package machine
+
+import "bytes"
+
+// Pieces divides the states of one shape: what all CPUs share, then each CPU with its TLB and the calls
+// that it has yet to run, each task with its stack, and each address space with its cpumask. Two states
+// are equal exactly where all their pieces are. A step changes few of them, so whoever keeps millions of
+// states keeps each piece once.
+type Pieces struct {
+	cpus, tasks int
+	spans       [][]span // for each piece, where it stands in the head of a state
+}
+
+// span is a run of bytes in State.head.
+type span struct{ from, to int }
+
+// PiecesOf divides states of s's shape.
+func PiecesOf(s *State) *Pieces {
+	head := asBytes(s.head)
+	p := &Pieces{cpus: len(s.CPUs), tasks: len(s.Tasks)}
+	global := joined(spanOf(head, s.Global, 1), spansOf(head, s.ASIDMap), spansOf(head, s.PinnedMap), spansOf(head, s.wakers))
+	p.spans = append(p.spans, global)
+	for i := range s.CPUs {
+		p.spans = append(p.spans, joined(spanOf(head, &s.CPUs[i], 1), element(head, s.X86, i), element(head, s.ARM64, i),
+			element(head, s.ARM64Regs, i), element(head, s.X86Regs, i), element(head, s.X86PerCPUs, i),
+			spansOf(head, s.Calls(CPUID(i))), spansOf(head, s.TLB(CPUID(i)))))
+	}
+	for i := range s.Tasks {
+		p.spans = append(p.spans, joined(spanOf(head, &s.Tasks[i], 1),
+			element(head, s.ARM64Threads, i), element(head, s.ARM64PtRegs, i), element(head, s.ARM64Users, i),
+			element(head, s.X86Threads, i), element(head, s.X86Stacks, i), element(head, s.X86Users, i)))
+	}
+	for i := range s.MMs {
+		p.spans = append(p.spans, joined(spanOf(head, &s.MMs[i], 1), spansOf(head, s.MMCPUMask(MMID(i)))))
+	}
+	return p
+}
+
+// element is where s[i] stands; a slice that the shape does not have has no elements.
+func element[T any](head []byte, s []T, i int) []span {
+	if len(s) == 0 {
+		return nil
+	}
+	return spanOf(head, &s[i], 1)
+}
+
+// Len is the number of pieces.
+func (p *Pieces) Len() int { return len(p.spans) }
+
+// CPU, Task and MM number the piece of each.
+func (p *Pieces) CPU(i CPUID) int   { return 1 + int(i) }
+func (p *Pieces) Task(i TaskID) int { return 1 + p.cpus + int(i) }
+func (p *Pieces) MM(i MMID) int     { return 1 + p.cpus + p.tasks + int(i) }
+
+// task returns whose stack belongs to piece i, if any.
+func (p *Pieces) task(i int) (TaskID, bool) {
+	t := i - 1 - p.cpus
+	return TaskID(t), t >= 0 && t < p.tasks
+}
+
+// Append adds piece i of s to b.
+func (p *Pieces) Append(b []byte, s *State, i int) []byte {
+	head := asBytes(s.head)
+	for _, sp := range p.spans[i] {
+		b = append(b, head[sp.from:sp.to]...)
+	}
+	if t, ok := p.task(i); ok && s.Tasks[t].Depth != 0 {
+		b = append(b, asBytes(s.Stack(t))...)
+	}
+	return b
+}
+
+// Set makes piece i of s what Append gave.
+func (p *Pieces) Set(s *State, i int, b []byte) {
+	head := asBytes(s.head)
+	for _, sp := range p.spans[i] {
+		b = b[copy(head[sp.from:sp.to], b):]
+	}
+	if t, ok := p.task(i); ok && s.Tasks[t].Depth != 0 {
+		copy(asBytes(s.Stack(t)), b)
+	}
+}
+
+// Same reports whether piece i is the same in s and o.
+func (p *Pieces) Same(s, o *State, i int) bool {
+	mine, theirs := asBytes(s.head), asBytes(o.head)
+	for _, sp := range p.spans[i] {
+		if !bytes.Equal(mine[sp.from:sp.to], theirs[sp.from:sp.to]) {
+			return false
+		}
+	}
+	t, ok := p.task(i)
+	return !ok || s.Tasks[t].Depth == 0 || bytes.Equal(asBytes(s.Stack(t)), asBytes(o.Stack(t)))
+}
+
+// Copy makes piece i of s that of o.
+func (p *Pieces) Copy(s, o *State, i int) {
+	mine, theirs := asBytes(s.head), asBytes(o.head)
+	for _, sp := range p.spans[i] {
+		copy(mine[sp.from:sp.to], theirs[sp.from:sp.to])
+	}
+	if t, ok := p.task(i); ok && s.Tasks[t].Depth != 0 {
+		copy(asBytes(s.Stack(t)), asBytes(o.Stack(t)))
+	}
+}
