@@ -1,4 +1,4 @@
-// Package invariant holds the safety rules of the switch, I1 to I26, by name.
+// Package invariant holds the safety rules of the switch, I1 to I27, by name.
 //
 // A rule is found out in one of four places. The cheap ones are looked at after every switch, by
 // CheckCPU. The settled ones need the whole machine and hold when no CPU is in the middle of
@@ -95,4 +95,6 @@ var rules = []Rule{
 		"No switch repays it: the task's next switch-out is that of a user task.", []When{Across}},
 	{"I26", "Where next is prev nothing changes: no mm, no active_mm, no on_cpu, no count of switches.",
 		"Most calls of schedule end like this; one that touched a count would break every ledger.", []When{Across}},
+	{"I27", "A task finds its registers as it left them: x0 to x30, v0 to v31 and tpidr_el0 in user mode, and in the kernel what it computes with vector instructions.",
+		"Registers are all that a program has of a CPU; another's values in them are wrong results, or a secret given away.", []When{InSteps}},
 }

@@ -26,15 +26,26 @@ func override(all, by []*step.Path) []*step.Path {
 func Link(c *machine.Config, port Port, variations ...*step.Path) (*step.Program, error) {
 	// A variation of other releases must not take an intact path's place.
 	variations = slices.DeleteFunc(slices.Clone(variations), func(p *step.Path) bool { return !p.Holds(c) })
-	return step.Link(c, override(intactPaths(c, port), variations))
+	intact, err := intactPaths(c, port)
+	if err != nil {
+		return nil, err
+	}
+	return step.Link(c, override(intact, variations))
 }
 
 // intactPaths are the paths that hold for a machine of that shape, none of them changed.
-func intactPaths(c *machine.Config, port Port) []*step.Path {
+func intactPaths(c *machine.Config, port Port) ([]*step.Path, error) {
 	all := slices.Concat(Paths(), port.Paths())
 	all = slices.DeleteFunc(all, func(p *step.Path) bool { return !p.Holds(c) })
 	if c.Lazy == machine.LazyOff {
 		all = override(all, lazyOffPaths(c))
 	}
-	return all
+	if c.Registers {
+		changed, err := registersPaths(c, all)
+		if err != nil {
+			return nil, err
+		}
+		all = override(all, changed)
+	}
+	return all, nil
 }

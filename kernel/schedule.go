@@ -199,7 +199,7 @@ var schedulePaths = []*step.Path{
 		},
 	},
 	{
-		Name:   "ret_from_fork",
+		Name: "ret_from_fork", Only: func(c *machine.Config) bool { return !c.Registers },
 		Source: "arch/arm64/kernel/entry.S, arch/x86/entry/entry_64.S: ret_from_fork",
 		Doc:    "Where a new task's saved context begins. Prev comes in the register that switch_to returns.",
 		Body:   step.Seq{step.Call("schedule_tail")},

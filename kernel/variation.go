@@ -46,17 +46,21 @@ func VariationsOf(port Port) []Variation {
 // FindVariation finds a variation by its name; the form for the release where releases differ.
 func FindVariation(name string, c *machine.Config, port Port) (Variation, error) {
 	var names []string
-	known := false
+	known, onRegisters := false, false
 	for _, v := range VariationsOf(port) {
 		if v.Name == name && v.Holds(c) {
 			return v, nil
 		}
 		known = known || v.Name == name
+		onRegisters = onRegisters || v.Name == name && v.holdsOnRegisters(*c)
 		if v.Holds(c) && !slices.Contains(names, v.Name) {
 			names = append(names, v.Name)
 		}
 	}
 	what := fmt.Sprintf("release %s on %s", c.Release, port.Arch())
+	if onRegisters {
+		return Variation{}, fmt.Errorf("variation %q needs registers to show: machine(…, registers = True), or --registers", name)
+	}
 	if known {
 		return Variation{}, fmt.Errorf("variation %q does not apply to %s: those that do are %s", name, what, strings.Join(names, ", "))
 	}
@@ -74,9 +78,17 @@ func (v *Variation) Holds(c *machine.Config) bool {
 	return len(v.Put) == 0 || slices.ContainsFunc(v.Put, func(p *step.Path) bool { return p.Holds(c) })
 }
 
+func (v *Variation) holdsOnRegisters(c machine.Config) bool {
+	c.Registers = true
+	return v.Holds(&c)
+}
+
 // Paths returns the paths that the variation changes in a machine of that shape, for Boot and Link.
 func (v *Variation) Paths(c *machine.Config, port Port) ([]*step.Path, error) {
-	intact := intactPaths(c, port)
+	intact, err := intactPaths(c, port)
+	if err != nil {
+		return nil, err
+	}
 	changed := slices.DeleteFunc(slices.Clone(v.Put), func(p *step.Path) bool { return !p.Holds(c) })
 	for _, e := range v.Edits {
 		from := changed

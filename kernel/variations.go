@@ -79,7 +79,7 @@ var variations = []Variation{
 			{"context_switch", "switch_mm_irqs_off", dropFirst("mmdrop_lazy_tlb")}},
 	},
 	{
-		Name: "two-argument-switch-to", Breaks: "I20",
+		Name: "two-argument-switch-to", Breaks: "I20", Only: func(c *machine.Config) bool { return !c.Registers },
 		What: "switch_to does not say which task was really left, so finish_task_switch works on what the stack remembers.",
 		Edits: []Edit{{"context_switch", "switch_to", func(step.Node) step.Seq {
 			return step.Seq{step.Switch("switch_to", "the CPU leaves prev's stack; who was left is not told", switchToTwo)}

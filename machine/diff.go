@@ -58,7 +58,7 @@ func Diff(before, after *State, report func(Change)) {
 		panic("machine: Diff between machines of different shape")
 	}
 	d := differ{before: before, after: after, report: report}
-	d.fields(Place{Kind: OfMachine}, "", reflect.ValueOf(*before.Global), reflect.ValueOf(*after.Global), false)
+	d.fields(Place{Kind: OfMachine}, "", reflect.ValueOf(*before.Global), reflect.ValueOf(*after.Global), "")
 	for i := range before.CPUs {
 		d.cpu(i)
 	}
@@ -88,6 +88,13 @@ func (d *differ) cpu(i int) {
 	if len(b.ARM64) > 0 {
 		differs(d, at, "", b.ARM64[i], a.ARM64[i])
 	}
+	if len(b.ARM64Regs) > 0 {
+		differs(d, at, "", b.ARM64Regs[i], a.ARM64Regs[i])
+	}
+	if len(b.X86Regs) > 0 {
+		differs(d, at, "", b.X86Regs[i], a.X86Regs[i])
+		differs(d, at, "", b.X86PerCPUs[i], a.X86PerCPUs[i])
+	}
 	d.mask(at, "asked by", b.Calls(cpu), a.Calls(cpu))
 	for j, e := range b.TLB(cpu) {
 		differs(d, at, "tlb["+strconv.Itoa(j)+"]", e, a.TLB(cpu)[j])
@@ -97,6 +104,16 @@ func (d *differ) cpu(i int) {
 func (d *differ) task(i int) {
 	t := TaskID(i)
 	differs(d, Place{Kind: OfTask, Index: i}, "", d.before.Tasks[i], d.after.Tasks[i])
+	if len(d.before.ARM64Threads) > 0 {
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64Threads[i], d.after.ARM64Threads[i])
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64PtRegs[i], d.after.ARM64PtRegs[i])
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64Users[i], d.after.ARM64Users[i])
+	}
+	if len(d.before.X86Threads) > 0 {
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.X86Threads[i], d.after.X86Threads[i])
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.X86Stacks[i], d.after.X86Stacks[i])
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.X86Users[i], d.after.X86Users[i])
+	}
 	from, to := d.before.Stack(t), d.after.Stack(t)
 	for f := range max(len(from), len(to)) {
 		differs(d, Place{Kind: OfStack, Index: i, Frame: f}, "", frameAt(from, f), frameAt(to, f))
@@ -119,13 +136,15 @@ func (d *differ) mm(i int) {
 
 func differs[T comparable](d *differ, at Place, prefix string, before, after T) {
 	if before != after {
-		d.fields(at, prefix, reflect.ValueOf(before), reflect.ValueOf(after), false)
+		d.fields(at, prefix, reflect.ValueOf(before), reflect.ValueOf(after), "")
 	}
 }
 
 var seenType = reflect.TypeFor[Seen]()
 
-func (d *differ) fields(at Place, name string, before, after reflect.Value, hex bool) {
+// fields walks through two values of one type. The format that a field's tag has behind its name is
+// "hex", and "reg" where the elements of an array are called x0, x1 rather than x[0], x[1].
+func (d *differ) fields(at Place, name string, before, after reflect.Value, format string) {
 	switch t := before.Type(); {
 	case t.Kind() == reflect.Struct && t != seenType:
 		for i := range t.NumField() {
@@ -134,14 +153,19 @@ func (d *differ) fields(at Place, name string, before, after reflect.Value, hex 
 				if name != "" && name[len(name)-1] == ']' {
 					field = "." + field
 				}
-				d.fields(at, name+field, before.Field(i), after.Field(i), format == "hex")
+				d.fields(at, name+field, before.Field(i), after.Field(i), format)
 			}
 		}
 	case t.Kind() == reflect.Array:
+		open, end := "[", "]"
+		if strings.HasSuffix(format, "reg") {
+			open, end = "", ""
+		}
 		for i := range t.Len() {
-			d.fields(at, name+"["+strconv.Itoa(i)+"]", before.Index(i), after.Index(i), hex)
+			d.fields(at, name+open+strconv.Itoa(i)+end, before.Index(i), after.Index(i), format)
 		}
 	case !before.Equal(after):
+		hex := strings.HasPrefix(format, "hex")
 		d.report(Change{Place: at, Field: name, Before: before.Interface(), After: after.Interface(), Hex: hex})
 	}
 }

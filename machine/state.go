@@ -5,6 +5,8 @@ import (
 	"math/bits"
 
 	"github.com/zeebo/xxh3"
+
+	"switchyard/machine/mem"
 )
 
 // State is a whole machine at one instant.
@@ -20,6 +22,19 @@ type State struct {
 
 	X86   []X86CPU   // for each CPU, on x86 only
 	ARM64 []ARM64CPU // for each CPU, on arm64 only
+
+	// With Config.Registers only: register files of CPUs, what tasks have saved, and the memory in which
+	// machine code finds it.
+	ARM64Regs    []ARM64Registers
+	ARM64Threads []ARM64Thread
+	ARM64PtRegs  []ARM64PtRegs
+	ARM64Users   []ARM64User
+	X86Regs      []X86Registers
+	X86PerCPUs   []X86PerCPU
+	X86Threads   []X86Thread
+	X86Stacks    []X86Stack
+	X86Users     []X86User
+	Mem          *mem.Memory
 
 	ASIDMap   []uint64 // arm64 asid_map
 	PinnedMap []uint64 // arm64 pinned_asid_map
@@ -60,10 +75,23 @@ func layOut(c Config) *State {
 	case ARM64:
 		arm, asidWords = c.CPUs, (1<<c.ASIDBits+63)/64
 	}
+	armRegs, armThreads, x86Regs, x86Threads := 0, 0, 0, 0
+	if c.Registers {
+		switch c.Arch {
+		case ARM64:
+			armRegs, armThreads = c.CPUs, c.Tasks
+		case X86:
+			x86Regs, x86Threads = c.CPUs, c.Tasks
+		}
+	}
 	tlbs := c.CPUs * c.TLBSlots
 	words := wordsFor[Global](1) + wordsFor[CPU](c.CPUs) + wordsFor[Task](c.Tasks) + wordsFor[MM](c.MMs) +
 		wordsFor[Frame](c.Tasks*c.StackDepth) + wordsFor[TLBEntry](tlbs) +
 		wordsFor[X86CPU](x86) + wordsFor[ARM64CPU](arm) + 2*asidWords +
+		wordsFor[ARM64Registers](armRegs) + wordsFor[ARM64Thread](armThreads) + wordsFor[ARM64PtRegs](armThreads) +
+		wordsFor[ARM64User](armThreads) +
+		wordsFor[X86Registers](x86Regs) + wordsFor[X86PerCPU](x86Regs) + wordsFor[X86Thread](x86Threads) +
+		wordsFor[X86Stack](x86Threads) + wordsFor[X86User](x86Threads) +
 		s.maskWords*(c.MMs+c.CPUs+1)
 	s.block = arena{words: make([]uint64, words)}
 	a := &s.block
@@ -71,6 +99,15 @@ func layOut(c Config) *State {
 	s.CPUs = carve[CPU](a, c.CPUs)
 	s.X86 = carve[X86CPU](a, x86)
 	s.ARM64 = carve[ARM64CPU](a, arm)
+	s.ARM64Regs = carve[ARM64Registers](a, armRegs)
+	s.ARM64Threads = carve[ARM64Thread](a, armThreads)
+	s.ARM64PtRegs = carve[ARM64PtRegs](a, armThreads)
+	s.ARM64Users = carve[ARM64User](a, armThreads)
+	s.X86Regs = carve[X86Registers](a, x86Regs)
+	s.X86PerCPUs = carve[X86PerCPU](a, x86Regs)
+	s.X86Threads = carve[X86Thread](a, x86Threads)
+	s.X86Stacks = carve[X86Stack](a, x86Threads)
+	s.X86Users = carve[X86User](a, x86Threads)
 	s.Tasks = carve[Task](a, c.Tasks)
 	s.MMs = carve[MM](a, c.MMs)
 	s.ASIDMap = carve[uint64](a, asidWords)
@@ -81,6 +118,12 @@ func layOut(c Config) *State {
 	s.TLBs = carve[TLBEntry](a, tlbs)
 	s.head = a.words[:a.used]
 	s.Frames = carve[Frame](a, c.Tasks*c.StackDepth)
+	if armRegs > 0 {
+		s.mapARM64()
+	}
+	if x86Regs > 0 {
+		s.mapX86()
+	}
 	return s
 }
 
@@ -139,6 +182,15 @@ func (s *State) Grow(tasks, mms int) *State {
 	copy(g.CPUs, s.CPUs)
 	copy(g.X86, s.X86)
 	copy(g.ARM64, s.ARM64)
+	copy(g.ARM64Regs, s.ARM64Regs)
+	copy(g.ARM64Threads, s.ARM64Threads)
+	copy(g.ARM64PtRegs, s.ARM64PtRegs)
+	copy(g.ARM64Users, s.ARM64Users)
+	copy(g.X86Regs, s.X86Regs)
+	copy(g.X86PerCPUs, s.X86PerCPUs)
+	copy(g.X86Threads, s.X86Threads)
+	copy(g.X86Stacks, s.X86Stacks)
+	copy(g.X86Users, s.X86Users)
 	copy(g.Tasks, s.Tasks)
 	copy(g.MMs, s.MMs)
 	copy(g.ASIDMap, s.ASIDMap)

@@ -12,6 +12,7 @@ var shapes = []Config{
 	{Release: Newest, Arch: Classic, CPUs: 2, Tasks: 5, MMs: 4},
 	{Release: Newest, Arch: X86, PCID: true, CPUs: 3, Tasks: 7, MMs: 5, TLBSlots: 12},
 	{Release: Newest, Arch: ARM64, ASIDBits: 8, CPUs: 70, Tasks: 100, MMs: 9, TLBSlots: 3, StackDepth: 5},
+	{Release: Newest, Arch: ARM64, ASIDBits: 4, CPUs: 2, Tasks: 4, MMs: 3, Registers: true},
 }
 
 func newState(t testing.TB, c Config) *State {
@@ -41,7 +42,8 @@ func scribble(s *State, seed uint64) {
 
 // The block is compared and hashed as bytes, and padding may hold anything.
 func TestNoPadding(t *testing.T) {
-	for _, v := range []any{Global{}, CPU{}, Task{}, MM{}, Frame{}, TLBEntry{}, X86CPU{}, ARM64CPU{}} {
+	for _, v := range []any{Global{}, CPU{}, Task{}, MM{}, Frame{}, TLBEntry{}, X86CPU{}, ARM64CPU{},
+		ARM64Registers{}, ARM64Thread{}, ARM64PtRegs{}, ARM64User{}} {
 		noPadding(t, reflect.TypeOf(v))
 	}
 }
@@ -160,7 +162,7 @@ func TestShapesThatDifferAreNotEqual(t *testing.T) {
 
 func TestGrow(t *testing.T) {
 	for i, c := range shapes {
-		t.Run(c.Arch.String(), func(t *testing.T) {
+		t.Run(fmt.Sprint(c.Arch, i), func(t *testing.T) {
 			s := newState(t, c)
 			scribble(s, uint64(i))
 			g := s.Grow(c.Tasks+30, c.MMs+5)
@@ -183,8 +185,13 @@ func TestGrow(t *testing.T) {
 				}
 			}
 			if *g.Global != *s.Global || fmt.Sprint(g.Wakers()) != fmt.Sprint(s.Wakers()) ||
-				fmt.Sprint(g.X86, g.ARM64, g.ASIDMap, g.PinnedMap) != fmt.Sprint(s.X86, s.ARM64, s.ASIDMap, s.PinnedMap) {
+				fmt.Sprint(g.X86, g.ARM64, g.ARM64Regs, g.ASIDMap, g.PinnedMap) != fmt.Sprint(s.X86, s.ARM64, s.ARM64Regs, s.ASIDMap, s.PinnedMap) {
 				t.Error("what all CPUs share is not what it was")
+			}
+			for i := range s.ARM64Threads {
+				if g.ARM64Threads[i] != s.ARM64Threads[i] || g.ARM64PtRegs[i] != s.ARM64PtRegs[i] || g.ARM64Users[i] != s.ARM64Users[i] {
+					t.Fatalf("the registers of task %d are not what they were", i)
+				}
 			}
 			if small := g.Grow(1, 1); !small.Equal(g) {
 				t.Error("Grow made the machine smaller")

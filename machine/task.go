@@ -77,8 +77,14 @@ const (
 	OnRQMigrating = 2 // TASK_ON_RQ_MIGRATING, since 3.18: between two queues
 )
 
-// TIFForeignFPState is arm64's TIF_FOREIGN_FPSTATE in Task.Flags.
-const TIFForeignFPState = 1
+// Flags of arm64 in Task.Flags.
+const (
+	TIFForeignFPState = 1 << iota // TIF_FOREIGN_FPSTATE: the FP registers do not hold this task's user state
+	TIFKernelFPState              // TIF_KERNEL_FPSTATE, since 6.8: the task uses the FP registers in the kernel
+)
+
+// TIFNeedFPULoad is x86's TIF_NEED_FPU_LOAD in Task.Flags, since 5.2: the FPU registers do not hold the task's state.
+const TIFNeedFPULoad = 1
 
 // IsUser tells whether context_switch treats the task as a user task: the scheduler looks at mm
 // alone, so a kernel task inside kthread_use_mm is one and an exiting task is not.

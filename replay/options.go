@@ -25,6 +25,7 @@ type Options struct {
 	PCID, PTI      *bool // x86-64
 	ASIDBits       uint8 // arm64; 0: 16
 	KPTI, CnP, PAN bool  // arm64
+	Registers      bool  // run the register switch as machine code: slower, the same figures
 
 	// Check looks at the machine after every recorded switch on cpu; nil is invariant.CheckCPU.
 	Check func(s *machine.State, cpu machine.CPUID, report invariant.Report)
@@ -49,7 +50,7 @@ const (
 
 // config is the machine to build, with one CPU more than the recording has: see backstage.
 func (o *Options) config(m *trace.Meta) (machine.Config, kernel.Port, error) {
-	c := machine.Config{Lazy: o.Lazy, CnP: o.CnP, KPTI: o.KPTI, PAN: o.PAN, ASIDBits: o.ASIDBits}
+	c := machine.Config{Lazy: o.Lazy, CnP: o.CnP, KPTI: o.KPTI, PAN: o.PAN, ASIDBits: o.ASIDBits, Registers: o.Registers}
 	var err error
 	if o.Arch != nil {
 		c.Arch = *o.Arch

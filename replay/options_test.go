@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"switchyard/machine"
 	"switchyard/replay"
 	"switchyard/replay/sample"
@@ -173,5 +175,21 @@ func TestOptionsOfAnotherArchitecture(t *testing.T) {
 		if _, err := replay.Run(context.Background(), in, c.opts); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.opts, err, c.want)
 		}
+	}
+}
+
+// Registers change no figure but the number of steps.
+func TestRegistersChangeNoFigure(t *testing.T) {
+	arm := machine.ARM64
+	opts := replay.Options{Arch: &arm}
+	plain := bundled(t, opts)
+	opts.Registers = true
+	on := bundled(t, opts)
+	if !on.Config.Registers || on.Stats.Steps <= plain.Stats.Steps {
+		t.Error("registers are not on")
+	}
+	on.Config, on.Stats.Steps = plain.Config, plain.Stats.Steps
+	if d := cmp.Diff(plain, on); d != "" {
+		t.Errorf("results differ:\n%s", d)
 	}
 }

@@ -52,6 +52,8 @@ type OptionsJSON struct {
 	KPTI     *bool  `json:"kpti,omitempty"`
 	CnP      *bool  `json:"cnp,omitempty"`
 	PAN      *bool  `json:"pan,omitempty"`
+	// Registers is said only where they are on.
+	Registers bool `json:"registers,omitempty"`
 }
 
 type SwitchesJSON struct {
@@ -124,7 +126,7 @@ func (r *RunJSON) setStats(s *machine.Stats) {
 }
 
 func newOptionsJSON(c *machine.Config) OptionsJSON {
-	o := OptionsJSON{CPUs: c.CPUs, Lazy: c.Lazy.String()}
+	o := OptionsJSON{CPUs: c.CPUs, Lazy: c.Lazy.String(), Registers: c.Registers}
 	switch c.Arch {
 	case machine.X86:
 		o.PCID, o.PTI = &c.PCID, &c.PTI

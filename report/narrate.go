@@ -73,13 +73,19 @@ func (n *Narrator) Before(cpu machine.CPUID, in *step.Instr) {
 
 func (n *Narrator) After(_ machine.CPUID, _ *step.Instr) {
 	machine.Diff(n.before, n.m.S, func(c machine.Change) {
-		if bookkeeping(c) {
+		if bookkeeping(c) || popped(n.m.S, c) {
 			return
 		}
 		what, before, after := c.Parts(n.names)
+		before, after = withAddresses(n.m, n.names, c, before, after)
 		n.step.Changes = append(n.step.Changes, ToldChange{what, before, after})
 	})
 	n.Steps = append(n.Steps, n.step)
+}
+
+// popped is what only went away with its frame.
+func popped(s *machine.State, c machine.Change) bool {
+	return c.Place.Kind == machine.OfStack && c.Place.Frame >= int(s.Tasks[c.Place.Index].Depth)
 }
 
 // bookkeeping is what the machine needs to run and the kernel has no word for.
@@ -87,7 +93,11 @@ func bookkeeping(c machine.Change) bool {
 	if c.Place.Kind == machine.OfStack {
 		return c.Field != "prev"
 	}
-	return slices.Contains([]string{"next pick", "barrier since user access", "barrier since rq->curr", "in context_switch", "stack depth"}, c.Field)
+	if c.Field == "pc" {
+		return c.After.(uint64) == c.Before.(uint64)+4 // the next instruction
+	}
+	return slices.Contains([]string{"next pick", "barrier since user access", "barrier since rq->curr", "in context_switch", "stack depth",
+		"user x0-x30", "user v0-v31", "user tpidr_el0", "locals"}, c.Field)
 }
 
 // WriteSwitch tells a switch: each step with its why, and below it what it changed.

@@ -80,6 +80,9 @@ func machineText(c *machine.Config) string {
 		is(c.CnP, "CnP")
 		is(c.PAN, "SW PAN")
 	}
+	if c.Registers {
+		parts = append(parts, "registers run as machine code")
+	}
 	return strings.Join(parts, ", ")
 }
 

@@ -17,12 +17,13 @@ type asked struct {
 	release, arch, lazy, variation string
 	cpus, asidBits                 starlark.Value
 	pcid, pti, kpti, cnp, pan      starlark.Value
+	registers                      bool
 }
 
 func (r *run) machine(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	a := asked{release: machine.Newest.String(), arch: "x86-64", lazy: "refcount"}
 	err := starlark.UnpackArgs(b.Name(), args, kwargs, "release?", &a.release, "arch?", &a.arch, "cpus?", &a.cpus, "asid_bits?", &a.asidBits,
-		"pcid?", &a.pcid, "pti?", &a.pti, "kpti?", &a.kpti, "cnp?", &a.cnp, "pan?", &a.pan, "lazy?", &a.lazy, "break_?", &a.variation)
+		"pcid?", &a.pcid, "pti?", &a.pti, "kpti?", &a.kpti, "cnp?", &a.cnp, "pan?", &a.pan, "registers?", &a.registers, "lazy?", &a.lazy, "break_?", &a.variation)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +77,7 @@ func (r *run) boot(c machine.Config, variation string) (*yard, error) {
 }
 
 func (a *asked) config() (c machine.Config, err error) {
+	c.Registers = a.registers
 	if c.Release, err = machine.ParseRelease(a.release); err != nil {
 		return c, err
 	}

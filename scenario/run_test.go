@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"switchyard/machine"
 	"switchyard/scenario"
 )
 
@@ -31,5 +32,29 @@ func TestScenarios(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Registers change no result: what holds without them holds with them.
+func TestScenariosOnRegisters(t *testing.T) {
+	on := func(c *machine.Config) error {
+		c.Registers = c.Arch == machine.ARM64
+		return nil
+	}
+	files, err := filepath.Glob("../scenarios/*.star")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			src, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := scenario.Run(filepath.Base(file), src, scenario.Options{Override: on}); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -38,6 +38,16 @@ func (c *Ctx) StandOn(t machine.TaskID) {
 	c.F = c.S.Top(t)
 }
 
+// GoOnAt makes the top frame go on at pc, as a return address says it. It reports whether pc is a place in
+// the program at all. Like StandOn it is for Switch steps.
+func (c *Ctx) GoOnAt(pc uint64) bool {
+	if pc == 0 || pc >= uint64(c.exec.Prog.Len()) {
+		return false
+	}
+	c.F.PC = uint32(pc)
+	return true
+}
+
 // Barrier is a full memory barrier on this CPU.
 func (c *Ctx) Barrier() {
 	c.C.BarrierSinceUser = true

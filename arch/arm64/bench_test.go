@@ -18,6 +18,9 @@ func BenchmarkSwitch(b *testing.B) {
 		{"user-user/6.12", machine.Config{Release: machine.V6_12}, false},
 		{"user-user/7.3", machine.Config{Release: machine.V7_3}, false},
 		{"user-user/7.3-kpti-pan", machine.Config{Release: machine.V7_3, KPTI: true, PAN: true}, false},
+		{"user-user/4.4-registers", machine.Config{Release: machine.V4_4, Registers: true}, false},
+		{"user-user/7.3-registers", machine.Config{Release: machine.V7_3, Registers: true}, false},
+		{"user-kthread-user/7.3-registers", machine.Config{Release: machine.V7_3, Registers: true}, true},
 		{"user-kthread-user/6.12", machine.Config{Release: machine.V6_12}, true},
 		{"user-kthread-user/7.3", machine.Config{Release: machine.V7_3}, true},
 	} {

@@ -27,6 +27,7 @@ func CheckCPU(s *machine.State, cpu machine.CPUID, report func(rule, detail stri
 	checkRoot(s, cpu, report)
 	checkAllocator(s, cpu, report)
 	checkTLB(s, cpu, report)
+	checkRegisters(s, cpu, report)
 	for i := range s.CPUs {
 		if machine.CPUID(i) != cpu {
 			checkPair(s, cpu, machine.CPUID(i), report)
@@ -41,11 +42,13 @@ func CheckAll(s *machine.State, report func(rule, detail string)) {
 		checkRoot(s, cpu, report)
 		checkAllocator(s, cpu, report)
 		checkTLB(s, cpu, report)
+		checkRegisters(s, cpu, report)
 		for j := i + 1; j < len(s.CPUs); j++ {
 			checkPair(s, cpu, machine.CPUID(j), report)
 		}
 	}
 	checkIDs(s, report)
+	checkSaved(s, report)
 }
 
 func checkRoot(s *machine.State, cpu machine.CPUID, report func(rule, detail string)) {

@@ -40,6 +40,7 @@ func (Port) Reset(s *machine.State) {
 		s.CPUs[i].Root = machine.NoMM
 		s.ARM64[i].FPOwner = machine.NoTask
 	}
+	resetRegisters(s)
 }
 
 // firstVersion is ASID_FIRST_VERSION: where the generation begins, and its step.
@@ -58,5 +59,6 @@ func markOdd(m []uint64, n int) {
 }
 
 func (Port) Paths() []*step.Path {
-	return slices.Concat(switchPaths, lazyPaths, contextPaths, asidPaths, pinnedPaths, tlbiPaths, userPaths, switchToPaths)
+	return slices.Concat(switchPaths, lazyPaths, contextPaths, asidPaths, pinnedPaths, tlbiPaths, userPaths, switchToPaths,
+		threadSwitchPaths, cpuSwitchToPaths, fpsimdPaths, userRegisterPaths)
 }

@@ -1,6 +1,7 @@
 package arm64_test
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -30,7 +31,8 @@ func drawConfig(t *rapid.T, from []machine.Release) machine.Config {
 // schedule and a plain generator can make long ones.
 type world struct {
 	*kernel.Machine
-	draw func(n int) int
+	draw    func(n int) int
+	vectors bool // the kernel uses vector registers, and kernel threads come and go
 }
 
 func (w *world) cpu() machine.CPUID { return machine.CPUID(w.draw(len(w.S.CPUs))) }
@@ -137,6 +139,16 @@ func (w *world) begin(cpu machine.CPUID) {
 	case op == 13 && user:
 		push("exit_to_user_mode", machine.Frame{})
 		return
+	case op == 14 && w.vectors:
+		push("kernel_neon_end", machine.Frame{})
+		push("kernel_neon_begin", machine.Frame{})
+		return
+	case op == 15 && w.vectors && w.count(machine.FreeTask) > 2 && w.count(machine.KernelTask) < 3:
+		if child, err := w.FreeTask(); err == nil {
+			w.claim(child, machine.NoMM)
+			push("kernel_clone", machine.Frame{Next: child, CPU: w.cpu(), MM: machine.NoMM, N: kernel.CloneKernel})
+			return
+		}
 	}
 	c.Pick = w.candidate(cpu)
 	if c.Pick == c.Curr {
@@ -156,11 +168,11 @@ func (w *world) unpinning(mm machine.MMID) bool {
 	return false
 }
 
-// preempt has cpu leave a munmap in the middle for another task.
+// preempt has cpu leave a munmap, or the kernel's use of vector registers, in the middle for another task.
 func (w *world) preempt(cpu machine.CPUID) {
 	c := &w.S.CPUs[cpu]
 	in := w.Next(cpu)
-	if c.IRQOff || c.Preempt != 0 || in.Path.Name != "unmap_region" && in.Path.Name != "flush_tlb_mm_range" {
+	if c.IRQOff || c.Preempt != 0 || !slices.Contains([]string{"unmap_region", "flush_tlb_mm_range", "kernel_neon_begin", "kernel_neon_end"}, in.Path.Name) {
 		return
 	}
 	c.Pick = w.candidate(cpu)
@@ -279,7 +291,7 @@ func firstBroken(c machine.Config, n int, draw func(int) int, stepwise bool, var
 	if err != nil {
 		return "", nil, err
 	}
-	w := &world{Machine: m, draw: draw}
+	w := &world{Machine: m, draw: draw, vectors: c.Registers}
 	if err := w.seed(); err != nil {
 		return "", m, err
 	}

@@ -12,11 +12,11 @@ func dsbISH() step.Node {
 	return step.Do("dsb(ish)", "what this task asked of TLBs and caches is done before it can go on elsewhere; membarrier counts on it too", (*step.Ctx).Barrier)
 }
 
-const switchToDoc = "The rest of a task's state, before the stack moves. All of it runs as prev. Departs: the registers themselves are not modelled here."
+const switchToDoc = "The rest of a task's state, before the stack moves. All of it runs as prev. Departs: the registers themselves are modelled only where they are asked for."
 
 var switchToPaths = []*step.Path{
 	{
-		Name: "__switch_to", Since: machine.V4_4, Until: machine.V5_0,
+		Name: "__switch_to", Since: machine.V4_4, Until: machine.V5_0, Only: withoutRegisters,
 		Source: "arch/arm64/kernel/process.c:__switch_to (4.4)",
 		Doc:    switchToDoc,
 		Body: step.Seq{
@@ -26,7 +26,7 @@ var switchToPaths = []*step.Path{
 		},
 	},
 	{
-		Name: "__switch_to", Since: machine.V5_0, Until: machine.V7_3,
+		Name: "__switch_to", Since: machine.V5_0, Until: machine.V7_3, Only: withoutRegisters,
 		Source: "arch/arm64/kernel/process.c:__switch_to (5.4, 6.1, 6.12)",
 		Doc:    switchToDoc,
 		Body: step.Seq{
@@ -36,7 +36,7 @@ var switchToPaths = []*step.Path{
 		},
 	},
 	{
-		Name: "__switch_to", Since: machine.V7_3,
+		Name: "__switch_to", Since: machine.V7_3, Only: withoutRegisters,
 		Source: "arch/arm64/kernel/process.c:__switch_to (7.3)",
 		Doc:    switchToDoc,
 		Body: step.Seq{

@@ -4,7 +4,7 @@ import "switchyard/kernel"
 
 // Variations lists the port's variations in the form that scenarios, the checker and the stepper ask for.
 func (Port) Variations() []kernel.Variation {
-	return []kernel.Variation{
+	return append([]kernel.Variation{
 		{Name: "arm64-xchg-fast-path", Breaks: "I14", Put: XchgFastPath(),
 			What: "The fast path exchanges active_asids whatever it holds, so a zero that a rollover left there is lost (up to 4.15; fixed by a8ffaaa060b8)."},
 		{Name: "arm64-first-reserved-only", Breaks: "I14", Put: FirstReservedOnly(),
@@ -15,5 +15,5 @@ func (Port) Variations() []kernel.Variation {
 			What: "Low bits of the generation reach a hardware field that is wider than asid_bits (fixed by c0900d15d31c, 2024)."},
 		{Name: "arm64-stale-tlbi", Breaks: "I23", Put: StaleTLBI(),
 			What: "The ASID for an invalidation is read before the page-table entries are cleared (up to 5.14; fixed by 5e10f9887ed8)."},
-	}
+	}, registerVariations()...)
 }

@@ -44,6 +44,11 @@ func BenchmarkUserToUser(b *testing.B) {
 		})
 	}
 	b.Run("7.3/pti", func(b *testing.B) { benchmark(b, config(machine.V7_3, 1, true, true), false) })
+	for _, rel := range []machine.Release{machine.V4_4, machine.V7_3} {
+		c := config(rel, 1, rel >= machine.V5_0, false)
+		c.Registers = true
+		b.Run(rel.String()+"/registers", func(b *testing.B) { benchmark(b, c, false) })
+	}
 }
 
 func BenchmarkUserToKernelAndBack(b *testing.B) {

@@ -34,6 +34,7 @@ func (Port) TLBSlots(c *machine.Config) int {
 // Reset leaves every CPU as the boot code does: on init_mm, which holds slot 0. Up to 4.13 the state
 // is then neither OK nor LAZY, which all that looks at it takes for LAZY.
 func (Port) Reset(s *machine.State) {
+	resetRegisters(s)
 	for i := range s.X86 {
 		t := &s.X86[i]
 		*t = machine.X86CPU{LoadedMM: machine.InitMM, LastUserMM: machine.NoMM}
@@ -47,7 +48,7 @@ func (Port) Reset(s *machine.State) {
 
 // Paths returns the paths of every release.
 func (Port) Paths() []*step.Path {
-	return slices.Concat(contextPaths, beforePCIDPaths, switchMMPaths, lazyPaths, flushPaths, ptiPaths, switchToPaths, userPaths)
+	return slices.Concat(contextPaths, beforePCIDPaths, switchMMPaths, lazyPaths, flushPaths, ptiPaths, switchToPaths, switchToAsmPaths, userRegisterPaths, userPaths)
 }
 
 // tlb is this CPU's cpu_tlbstate.

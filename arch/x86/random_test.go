@@ -17,6 +17,7 @@ import (
 func drawConfig(t *rapid.T) machine.Config {
 	all := configs(rapid.IntRange(1, 4).Draw(t, "cpus"))
 	c := all[rapid.IntRange(0, len(all)-1).Draw(t, "config")]
+	c.Registers = rapid.Bool().Draw(t, "registers")
 	if c.Release >= machine.V6_12 {
 		c.Lazy = rapid.SampledFrom([]machine.LazyMode{machine.LazyRefcount, machine.LazyShootdown, machine.LazyOff}).Draw(t, "lazy")
 	}
@@ -247,6 +248,9 @@ func TestLongSchedules(t *testing.T) {
 	for cpus := 1; cpus <= 4; cpus++ {
 		for _, c := range configs(cpus) {
 			run(c)
+			c.Registers = true
+			run(c)
+			c.Registers = false
 			if c.Release == machine.V5_0 {
 				run(c, x86.LazyUntil419()...)
 			}

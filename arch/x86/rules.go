@@ -4,6 +4,7 @@ import "switchyard/machine"
 
 // CheckCPU holds one CPU against what must be true of it between any two steps, and reports what is not.
 //
+//	I1   with registers, what names the running task and its stack does
 //	I8   the loaded root and loaded_mm still exist
 //	I10  no walk through the loaded root can use freed page tables, lazily or not
 //	I12  slot and loaded_mm agree, no slot is newer than its address space, a user CPU is in the mask
@@ -17,6 +18,7 @@ func CheckCPU(s *machine.State, cpu machine.CPUID, report func(rule, detail stri
 	if !c.Online {
 		return
 	}
+	checkRegisters(s, cpu, report)
 	root := &s.MMs[c.Root]
 	if root.Alive&machine.HasRoot == 0 {
 		report("I8", "CR3 holds a page-table root that was freed")
@@ -42,6 +44,38 @@ func CheckCPU(s *machine.State, cpu machine.CPUID, report func(rule, detail stri
 func CheckAll(s *machine.State, report func(rule, detail string)) {
 	for i := range s.CPUs {
 		CheckCPU(s, machine.CPUID(i), report)
+	}
+	checkSaved(s, report)
+}
+
+// checkRegisters looks at what names the running task, outside of switches.
+func checkRegisters(s *machine.State, cpu machine.CPUID, report func(rule, detail string)) {
+	if len(s.X86Regs) == 0 || s.CPUs[cpu].InSwitch {
+		return
+	}
+	p, current := &s.X86PerCPUs[cpu], s.CPUs[cpu].Current
+	if p.CurrentTask != TaskAddress(current) {
+		report("I1", "current_task is not the running task")
+	}
+	if p.TopOfStack != stackEnd(current) || p.SP0 != stackEnd(current) {
+		report("I1", "user mode would enter the kernel on another task's stack")
+	}
+	if p.Canary != s.X86Threads[current].Canary {
+		report("I1", "the stack canary is not the running task's")
+	}
+}
+
+// checkSaved looks at the saved stack pointer of tasks that could be switched to: it must name their own stack.
+func checkSaved(s *machine.State, report func(rule, detail string)) {
+	for i := range s.X86Threads {
+		t, id := &s.Tasks[i], machine.TaskID(i)
+		asleep := t.State == machine.TaskInterruptible || t.State == machine.TaskUninterruptible
+		if t.Kind == machine.FreeTask || t.OnCPU || t.OnRQ == 0 && !asleep || t.Depth == 0 {
+			continue
+		}
+		if sp := s.X86Threads[i].SP; stackAt(s, sp) != id || sp < stackEnd(id)-1<<machine.X86StackShift/2 {
+			report("I1", "the saved stack pointer of a task is not on its stack")
+		}
 	}
 }
 

@@ -8,5 +8,5 @@ func (Port) Variations() []kernel.Variation {
 	for _, b := range Breaks() {
 		all = append(all, kernel.Variation{Name: b.Name, What: b.Doc, Breaks: b.Rule, Only: b.Needs, Put: b.Paths})
 	}
-	return all
+	return append(all, registerVariations()...)
 }

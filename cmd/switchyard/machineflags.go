@@ -23,6 +23,7 @@ type machineFlags struct {
 	kpti     bool
 	cnp      bool
 	pan      bool
+	regs     bool
 }
 
 func (f *machineFlags) add(set *pflag.FlagSet) {
@@ -37,6 +38,7 @@ func (f *machineFlags) add(set *pflag.FlagSet) {
 	set.BoolVar(&f.kpti, "kpti", false, "arm64: page-table isolation, ASIDs come in pairs")
 	set.BoolVar(&f.cnp, "cnp", false, "arm64: TLB entries are shared between CPUs")
 	set.BoolVar(&f.pan, "pan", false, "arm64: software PAN, TTBR0 is loaded around user accesses only")
+	set.BoolVar(&f.regs, "registers", false, "arm64, x86-64: run the register switch as machine code; slower, the same results")
 }
 
 // apply overrides what c says with what the user asked for.
@@ -76,7 +78,8 @@ func (f *machineFlags) apply(c *machine.Config) error {
 		name string
 		to   *bool
 		val  bool
-	}{{"pcid", &c.PCID, f.pcid}, {"pti", &c.PTI, f.pti}, {"kpti", &c.KPTI, f.kpti}, {"cnp", &c.CnP, f.cnp}, {"pan", &c.PAN, f.pan}} {
+	}{{"pcid", &c.PCID, f.pcid}, {"pti", &c.PTI, f.pti}, {"kpti", &c.KPTI, f.kpti}, {"cnp", &c.CnP, f.cnp}, {"pan", &c.PAN, f.pan},
+		{"registers", &c.Registers, f.regs}} {
 		if f.given(o.name) {
 			*o.to = o.val
 		}
@@ -95,6 +98,7 @@ func (f *machineFlags) replayOptions() (replay.Options, error) {
 	}
 	o.CPUs, o.Lazy = c.CPUs, c.Lazy
 	o.KPTI, o.CnP, o.PAN, o.ASIDBits = c.KPTI, c.CnP, c.PAN, c.ASIDBits
+	o.Registers = c.Registers
 	if f.given("release") {
 		o.Release = &c.Release
 	}

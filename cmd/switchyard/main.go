@@ -69,7 +69,7 @@ Exit codes: 0 all rules hold, 1 a violation or mismatch was found, 2 wrong use o
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRunCommand(), newExplainCommand(), newPathsCommand(), newReleasesCommand(),
+	root.AddCommand(newRunCommand(), newExplainCommand(), newPathsCommand(), newReleasesCommand(), newRegistersCommand(),
 		newRecordCommand(), newVerifyCommand())
 	return root
 }

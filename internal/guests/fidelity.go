@@ -79,7 +79,7 @@ func floor(percent float64) float64 { return float64(int(percent*1000)) / 1000 }
 
 const fidelityHead = `# How often the machine predicts what a kernel did
 
-Written by ` + "`go run ./internal/guests matrix --out docs/fidelity.md`" + `; do not edit. Each kernel is Debian's, booted under QEMU's
+Written by ` + "`go run ./internal/guests matrix --out docs/predictions.md`" + `; do not edit. Each kernel is Debian's, booted under QEMU's
 software emulation with transparent_hugepage=never, and recorded while a mixed load runs; where there are rollovers, while so
 many children are forked that arm64's ASIDs are used up. The machine is driven by the schedule alone; of each fact the share of switches is given
 at which it was what the kernel had. Percentages are cut off, not rounded: 100 means every one. On several CPUs a count

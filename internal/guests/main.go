@@ -25,7 +25,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(recordSample(), checkSample(), matrix())
+	root.AddCommand(recordSample(), checkSample(), checkRegisters(), matrix())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "guests: %v\n", err)
 		os.Exit(1)

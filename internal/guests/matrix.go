@@ -58,7 +58,7 @@ func matrix() *cobra.Command {
 	flags.IntSliceVar(&g.cpus, "cpus", []int{1, 2, 4}, "numbers of CPUs")
 	flags.IntVar(&g.percent, "percent", 20, "amount of mixed load")
 	flags.IntVar(&g.forks, "rollover", 33000, "forks on arm64 guests with one CPU, to use up all ASIDs; 0: none")
-	flags.StringVar(&g.out, "out", "", "file for the table, as docs/fidelity.md; otherwise it is only printed")
+	flags.StringVar(&g.out, "out", "", "file for the table, as docs/predictions.md; otherwise it is only printed")
 	flags.StringVar(&g.keep, "keep", "", "keep the guests' files below this directory")
 	flags.BoolVar(&g.again, "again", false, "verify what --keep has kept instead of booting guests")
 	flags.DurationVar(&g.timeout, "timeout", 20*time.Minute, "how long each guest may run")

@@ -19,6 +19,7 @@ const module = "switchyard/"
 
 // layers are the arrows of ARCHITECTURE.md: a package may import packages of lower layers only.
 var layers = [][]string{
+	{"machine/mem"},
 	{"machine"},
 	{"step"},
 	{"kernel"},
@@ -26,17 +27,19 @@ var layers = [][]string{
 	{"arch"},
 	{"invariant"},
 	{"record/tape"},
-	{"trace", "scenario", "check", "record", "record/verify"},
-	{"replay"},
+	{"trace", "vmlinux", "scenario", "check", "record", "record/verify"},
+	{"replay", "registers"},
 	{"report", "explore"},
 	{"cmd/switchyard"},
 }
 
 // core packages are deterministic: the same inputs give the same bytes on every run and machine.
-var core = []string{"machine", "step", "kernel", "arch/arm64", "arch/x86", "arch/classic", "arch", "invariant"}
+var core = []string{"machine/mem", "machine", "step", "kernel", "arch/arm64", "arch/arm64/a64", "arch/x86", "arch/x86/x64", "arch/classic", "arch", "invariant"}
 
-// coreMayImport are the packages from outside the project that the core may use. Each is a pure function of its arguments.
-var coreMayImport = []string{"bytes", "cmp", "errors", "fmt", "math/bits", "slices", "strconv", "strings", "unsafe", "reflect", "encoding/binary", "github.com/zeebo/xxh3"}
+// coreMayImport are the packages from outside the project that the core may use. Each is a pure function of its
+// arguments; golang.org/x/arch decodes the machine code of the register switch.
+var coreMayImport = []string{"bytes", "cmp", "errors", "fmt", "math/bits", "slices", "strconv", "strings", "unsafe", "reflect", "encoding/binary", "encoding/hex", "github.com/zeebo/xxh3",
+	"golang.org/x/arch/arm64/arm64asm", "golang.org/x/arch/x86/x86asm"}
 
 type pkg struct {
 	ImportPath string
