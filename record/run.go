@@ -54,7 +54,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		}
 		asked <- err
 	}()
-	err = w.write(chunks, asked)
+	err = w.writeAside(chunks, asked)
 	if err != nil {
 		// Nobody takes the chunks any more.
 		l.detach()

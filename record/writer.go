@@ -3,7 +3,10 @@
 package record
 
 import (
+	"runtime"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"switchyard/record/tape"
 )
@@ -31,6 +34,19 @@ const (
 	reportEvery = 500 * time.Millisecond
 	flushEvery  = time.Second
 )
+
+// writeAside writes on a thread that comes last: what is recorded shall not have to compete with it. The queue has room
+// for what waits meanwhile.
+func (w *writer) writeAside(chunks <-chan []byte, asked <-chan error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its priority
+		// Everybody may step back.
+		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
+		done <- w.write(chunks, asked)
+	}()
+	return <-done
+}
 
 // write takes chunks until there are no more. asked yields when the snapshot is in the ring.
 func (w *writer) write(chunks <-chan []byte, asked <-chan error) error {

@@ -79,13 +79,13 @@ func floor(percent float64) float64 { return float64(int(percent*1000)) / 1000 }
 
 const fidelityHead = `# How often the machine predicts what a kernel did
 
-Written by ` + "`go run ./internal/guests matrix --out docs/fidelity.md`" + `; do not edit. Each kernel is Debian's, booted under QEMU's
-software emulation with transparent_hugepage=never, and recorded while a mixed load runs (on arm64 with one CPU: forks
-until the ASIDs are used up). The machine is driven by the schedule alone; of each fact the share of switches is given
+Written by ` + "`go run ./internal/guests matrix --out docs/predictions.md`" + `; do not edit. Each kernel is Debian's, booted under QEMU's
+software emulation with transparent_hugepage=never, and recorded while a mixed load runs; where there are rollovers, while so
+many children are forked that arm64's ASIDs are used up. The machine is driven by the schedule alone; of each fact the share of switches is given
 at which it was what the kernel had. Percentages are cut off, not rounded: 100 means every one. On several CPUs a count
 is an interval while another CPU is between its event and what it does then.
 
 Emulation has no PCID, so x86's slots are those of a CPU without: one. A recording made on a machine with PCID is verified
-with all six, but holds the generation of the loaded one only.
+with all six in use, but holds the generation of the loaded one only.
 
 `

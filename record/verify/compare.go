@@ -69,7 +69,7 @@ func (r *run) window(s *space, f Fact) (lo, hi int32) {
 		return -s.exiting, s.leaving
 	}
 	hi = s.exiting
-	if s.tearing {
+	if s.tearing || s.leaving > 0 && r.m.S.MMs[s.id].Users == 0 {
 		hi++
 	}
 	return 0, hi

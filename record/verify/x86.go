@@ -54,6 +54,14 @@ func (r *run) blame(s *space, on int) Cause {
 	return OurFault
 }
 
+// blameRace is blame for what depends on whether a switch came before or after another CPU's flush: neither is an event.
+func (r *run) blameRace(s *space, on int) Cause {
+	if r.report.CPUs > 1 {
+		return InFlight
+	}
+	return r.blame(s, on)
+}
+
 // flushes has the machine make the page-table changes that an address space's tlb_gen tells of. They are no part of the
 // schedule, hence an input, not a prediction: who made them is whoever runs on it.
 func (r *run) flushes(c *cpu, e *tape.Event, s *space, v *tape.MM) error {
@@ -161,7 +169,7 @@ func (r *run) slotGen(c *cpu, e *tape.Event, s *space) {
 		tally.Predicted++
 		tally.Interval++
 	} else {
-		r.tally(e, TLBGen, s, itoa(slot.TLBGen), itoa(e.SlotGen), r.blame(s, int(e.CPU)))
+		r.tally(e, TLBGen, s, itoa(slot.TLBGen), itoa(e.SlotGen), r.blameRace(s, int(e.CPU)))
 	}
 	slot.TLBGen = e.SlotGen
 }
@@ -173,7 +181,11 @@ func (r *run) rootLoadX86(c *cpu, e *tape.Event) {
 	if c.moved || !changed && c.was.gen != e.SlotGen || changed && e.LoadedMM == tape.InitMM {
 		return
 	}
-	r.tally(e, RootLoad, r.spaces[e.LoadedMM], strconv.FormatBool(c.was.load), strconv.FormatBool(changed), r.blame(r.spaces[e.LoadedMM], int(e.CPU)))
+	cause := r.blame(r.spaces[e.LoadedMM], int(e.CPU))
+	if !changed {
+		cause = r.blameRace(r.spaces[e.LoadedMM], int(e.CPU))
+	}
+	r.tally(e, RootLoad, r.spaces[e.LoadedMM], strconv.FormatBool(c.was.load), strconv.FormatBool(changed), cause)
 }
 
 // adoptX86 takes over what a CPU has loaded.
