@@ -2,6 +2,7 @@ package arm64
 
 import (
 	"switchyard/arch/arm64/a64"
+	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
 )
@@ -182,7 +183,7 @@ func locals() step.Node {
 		*turn = (*turn + 1) & 3 // other values than last time, and still finitely many states
 		r.X[19] = TaskAddress(t)
 		for i := 20; i <= 28; i++ {
-			r.X[i] = mark(c.T(t), ofKernel, i) | *turn
+			r.X[i] = kernel.Mark(c.T(t), kernel.OfKernel, i) | *turn
 		}
 	})
 }
@@ -192,7 +193,7 @@ func localsKept() step.Node {
 		r, t := regs(c), c.C.Stack
 		kept := r.X[19] == TaskAddress(t) && r.X[29] == r.SP
 		for i := 20; i <= 28; i++ {
-			kept = kept && r.X[i] == mark(c.T(t), ofKernel, i)|c.S.ARM64Users[t].Locals
+			kept = kept && r.X[i] == kernel.Mark(c.T(t), kernel.OfKernel, i)|c.S.ARM64Users[t].Locals
 		}
 		if !kept {
 			c.Broken("I1", "a register that a callee has to preserve has not the value that the task left in it")

@@ -1,6 +1,7 @@
 package arm64
 
 import (
+	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
 )
@@ -174,7 +175,7 @@ var fpsimdPaths = []*step.Path{
 func kernelComputes() step.Node {
 	return step.Ours("v0 to v31", "the kernel computes with them", func(c *step.Ctx) {
 		for i := range regs(c).FP {
-			regs(c).FP[i] = mark(c.Task(), ofKernelFP, i)
+			regs(c).FP[i] = kernel.Mark(c.Task(), ofKernelFP, i)
 		}
 	})
 }
@@ -182,7 +183,7 @@ func kernelComputes() step.Node {
 func kernelComputed() step.Node {
 	return step.Ours("v0 to v31 again", "the kernel finds what it computed", func(c *step.Ctx) {
 		for i, v := range regs(c).FP {
-			if v != mark(c.Task(), ofKernelFP, i) {
+			if v != kernel.Mark(c.Task(), ofKernelFP, i) {
 				c.Broken("I27", "the kernel's vector registers changed between kernel_neon_begin and kernel_neon_end")
 				return
 			}

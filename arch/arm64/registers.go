@@ -71,16 +71,8 @@ const (
 // perCPUShift is how far apart the per-CPU areas of two CPUs are.
 const perCPUShift = 16
 
-// mark is a value that nobody but one task has: what its code keeps in a register.
-func mark(t *machine.Task, what, n int) uint64 {
-	return uint64(what)<<48 | uint64(t.Serial)<<12 | uint64(n)<<2
-}
-
-const (
-	ofKernel   = 0x6b65 // locals of the kernel's code
-	ofUser     = 0x7573 // values of a user program
-	ofKernelFP = 0x6b66 // what the kernel computes with vector instructions
-)
+// ofKernelFP marks what the kernel computes with vector instructions.
+const ofKernelFP = 0x6b66
 
 // resetRegisters is what boot code leaves: each CPU in its idle task.
 func resetRegisters(s *machine.State) {

@@ -10,16 +10,9 @@ import (
 // into pt_regs at the top of the task's kernel stack; v0 to v31 and tpidr_el0 stay in the CPU until a
 // switch moves them. A digest of what the program left says later whether it found the same again.
 
-func digest(words ...uint64) uint64 {
-	h := uint64(0xcbf29ce484222325)
-	for _, w := range words {
-		h = (h ^ w) * 0x100000001b3
-		h ^= h >> 29
-	}
-	return h
+func gpDigest(r *machine.ARM64PtRegs) uint64 {
+	return kernel.Digest(kernel.Digest(r.X[:]...), r.SP, r.PC)
 }
-
-func gpDigest(r *machine.ARM64PtRegs) uint64 { return digest(digest(r.X[:]...), r.SP, r.PC) }
 
 // live are the user registers as they are in the CPU while user code runs.
 func live(c *step.Ctx) machine.ARM64PtRegs {
@@ -30,7 +23,7 @@ func live(c *step.Ctx) machine.ARM64PtRegs {
 func note(c *step.Ctx) {
 	user := live(c)
 	u := &c.S.ARM64Users[c.C.Current]
-	u.GP, u.FP, u.TLS = gpDigest(&user), digest(regs(c).FP[:]...), regs(c).TPIDR
+	u.GP, u.FP, u.TLS = gpDigest(&user), kernel.Digest(regs(c).FP[:]...), regs(c).TPIDR
 }
 
 func findUserRegisters(c *step.Ctx) {
@@ -38,7 +31,7 @@ func findUserRegisters(c *step.Ctx) {
 	switch {
 	case gpDigest(&user) != want.GP:
 		c.Broken("I27", "user code finds other values in x0 to x30, sp or pc than it left there")
-	case digest(regs(c).FP[:]...) != want.FP:
+	case kernel.Digest(regs(c).FP[:]...) != want.FP:
 		c.Broken("I27", "user code finds other values in v0 to v31 than it left there")
 	case regs(c).TPIDR != want.TLS:
 		c.Broken("I27", "user code finds another thread pointer than its own")
@@ -54,12 +47,12 @@ func useRegisters(c *step.Ctx) {
 	r, t := regs(c), c.Task()
 	if r.X[28] == 0 {
 		for i := range r.X {
-			r.X[i] = mark(t, ofUser, i)
+			r.X[i] = kernel.Mark(t, kernel.OfUser, i)
 		}
 		for i := range r.FP {
-			r.FP[i] = mark(t, ofUser, 64+i)
+			r.FP[i] = kernel.Mark(t, kernel.OfUser, 64+i)
 		}
-		r.TPIDR, r.SPEL0, r.PC = mark(t, ofUser, 80), mark(t, ofUser, 81), mark(t, ofUser, 82)
+		r.TPIDR, r.SPEL0, r.PC = kernel.Mark(t, kernel.OfUser, 80), kernel.Mark(t, kernel.OfUser, 81), kernel.Mark(t, kernel.OfUser, 82)
 	}
 	r.X[0], r.FP[0], r.TPIDR = count(r.X[0]), count(r.FP[0]), count(r.TPIDR)
 	note(c)
@@ -130,7 +123,7 @@ var userRegisterPaths = []*step.Path{
 		Doc:    "What a new task finds in its registers.",
 		Body: copyThread(step.Do("ptrauth_thread_init_kernel", "a key of its own for return addresses", func(c *step.Ctx) {
 			th, child := thread(c, c.F.Next), c.T(c.F.Next)
-			th.KeyLo, th.KeyHi = mark(child, ofKernel, 40), mark(child, ofKernel, 41)
+			th.KeyLo, th.KeyHi = kernel.Mark(child, kernel.OfKernel, 40), kernel.Mark(child, kernel.OfKernel, 41)
 		})),
 	},
 	{
@@ -244,5 +237,5 @@ func setUser(s *machine.State, t machine.TaskID, u UserRegisters) {
 	p, th, left := &s.ARM64PtRegs[t], &s.ARM64Threads[t], &s.ARM64Users[t]
 	*p = machine.ARM64PtRegs{X: u.X, SP: u.SP, PC: u.PC, PState: p.PState}
 	th.FP, th.TP = u.V, u.TPIDR
-	left.GP, left.FP, left.TLS = gpDigest(p), digest(u.V[:]...), u.TPIDR
+	left.GP, left.FP, left.TLS = gpDigest(p), kernel.Digest(u.V[:]...), u.TPIDR
 }

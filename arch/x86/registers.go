@@ -1,6 +1,7 @@
 package x86
 
 import (
+	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
 )
@@ -65,16 +66,8 @@ const (
 	threadFunction = machine.X86TextBase - 0x1000 // what kernel threads run
 )
 
-// mark is a value that nobody but one task has: what its code keeps in a register.
-func mark(t *machine.Task, what, n int) uint64 {
-	return uint64(what)<<48 | uint64(t.Serial)<<12 | uint64(n)<<2
-}
-
-const (
-	ofKernel = 0x6b65 // locals of the kernel's code
-	ofUser   = 0x7573 // values of a user program
-	ofCanary = 0x6361
-)
+// ofCanary marks a stack canary.
+const ofCanary = 0x6361
 
 // resetRegisters is what boot code leaves: each CPU in its idle task.
 func resetRegisters(s *machine.State) {
@@ -85,7 +78,7 @@ func resetRegisters(s *machine.State) {
 		r.GSBase = machine.X86PerCPUBase + uint64(i)<<machine.X86PerCPUShift
 		p.CurrentTask, p.TopOfStack, p.SP0 = TaskAddress(idle), stackEnd(idle), stackEnd(idle)
 		th := &s.X86Threads[idle]
-		th.Canary = mark(&s.Tasks[idle], ofCanary, 0)
+		th.Canary = kernel.Mark(&s.Tasks[idle], ofCanary, 0)
 		p.Canary = th.Canary
 		th.Info = infoAddress(idle)
 	}

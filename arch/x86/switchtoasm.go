@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"switchyard/arch/x86/x64"
+	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
 )
@@ -275,7 +276,7 @@ func locals() step.Node {
 	return step.Ours("rbx, rbp, r12 to r15", "what the callers of the switch keep in registers that a callee has to preserve", func(c *step.Ctx) {
 		t := c.T(c.C.Stack)
 		for i, r := range preserved(regs(c)) {
-			*r = mark(t, ofKernel, i)
+			*r = kernel.Mark(t, kernel.OfKernel, i)
 		}
 	})
 }
@@ -288,7 +289,7 @@ func localsKept() step.Node {
 	return step.Ours("rbx, rbp, r12 to r15 again", "the callers of the switch go on with what they had in them", func(c *step.Ctx) {
 		t := c.T(c.C.Stack)
 		for i, r := range preserved(regs(c)) {
-			if *r != mark(t, ofKernel, i) {
+			if *r != kernel.Mark(t, kernel.OfKernel, i) {
 				c.Broken("I1", "a register that a callee has to preserve has not the value that the task left in it")
 				break
 			}

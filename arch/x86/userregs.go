@@ -11,33 +11,24 @@ import (
 // selectors stay in the CPU until a switch moves them. A digest of what the program left says later whether
 // it found the same again.
 
-func digest(words ...uint64) uint64 {
-	h := uint64(0xcbf29ce484222325)
-	for _, w := range words {
-		h = (h ^ w) * 0x100000001b3
-		h ^= h >> 29
-	}
-	return h
-}
-
-func gpDigest(s *machine.X86Stack) uint64 { return digest(digest(s.User[:]...), s.RIP) }
+func gpDigest(s *machine.X86Stack) uint64 { return kernel.Digest(kernel.Digest(s.User[:]...), s.RIP) }
 
 // emptyUser is a program that has not run yet.
 func emptyUser() machine.X86User {
 	var st machine.X86Stack
 	var fpu [8]uint64
-	return machine.X86User{GP: gpDigest(&st), FPU: digest(fpu[:]...), Seg: segDigest(&machine.X86Registers{}, 0)}
+	return machine.X86User{GP: gpDigest(&st), FPU: kernel.Digest(fpu[:]...), Seg: segDigest(&machine.X86Registers{}, 0)}
 }
 
 // segDigest is of what a program has beside: in user mode gs base is the program's.
 func segDigest(r *machine.X86Registers, gsBase uint64) uint64 {
-	return digest(r.FSBase, gsBase, r.ES, r.DS, r.FS, r.GS, r.PKRU)
+	return kernel.Digest(r.FSBase, gsBase, r.ES, r.DS, r.FS, r.GS, r.PKRU)
 }
 
 // live are the user registers as they are in the CPU while user code runs.
 func live(c *step.Ctx) machine.X86User {
 	r := regs(c)
-	return machine.X86User{GP: digest(digest(r.GP()[:]...), r.RIP), FPU: digest(r.FPU[:]...), Seg: segDigest(r, r.GSBase)}
+	return machine.X86User{GP: kernel.Digest(kernel.Digest(r.GP()[:]...), r.RIP), FPU: kernel.Digest(r.FPU[:]...), Seg: segDigest(r, r.GSBase)}
 }
 
 func findUserRegisters(c *step.Ctx) {
@@ -68,17 +59,17 @@ func useRegisters(c *step.Ctx) {
 
 func newValues(c *step.Ctx, r *machine.X86Registers, t *machine.Task) {
 	for i := range r.GP() {
-		r.GP()[i] = mark(t, ofUser, i)
+		r.GP()[i] = kernel.Mark(t, kernel.OfUser, i)
 	}
 	for i := range r.FPU {
-		r.FPU[i] = mark(t, ofUser, 64+i)
+		r.FPU[i] = kernel.Mark(t, kernel.OfUser, 64+i)
 	}
-	r.RIP, r.FSBase, r.GSBase = mark(t, ofUser, 80), mark(t, ofUser, 81), mark(t, ofUser, 82)
+	r.RIP, r.FSBase, r.GSBase = kernel.Mark(t, kernel.OfUser, 80), kernel.Mark(t, kernel.OfUser, 81), kernel.Mark(t, kernel.OfUser, 82)
 	if t.Serial%2 == 0 {
 		r.ES, r.DS = userDS, userDS // old programs and emulators do
 	}
 	if c.S.Config.Release >= machine.V6_1 {
-		r.PKRU = mark(t, ofUser, 83)
+		r.PKRU = kernel.Mark(t, kernel.OfUser, 83)
 		return
 	}
 	// Without FSGSBASE bases are set by arch_prctl, which notes them.
@@ -132,7 +123,7 @@ func forkFrame(c *step.Ctx) {
 	entry := textAddress(c.S.Top(child).PC)
 	c.Prime(child, onNext)
 	th, st := thread(c, child), &c.S.X86Stacks[child]
-	th.Canary, th.Info, th.InfoFlags = mark(c.T(child), ofCanary, 0), infoAddress(child), 0
+	th.Canary, th.Info, th.InfoFlags = kernel.Mark(c.T(child), ofCanary, 0), infoAddress(child), 0
 	st.Words = [machine.X86StackWords]uint64{}
 	if c.S.Config.Release < machine.V5_0 {
 		th.SP, th.InfoFlags = userFrame(child), tifFork
@@ -263,5 +254,5 @@ func SetUser(s *machine.State, t machine.TaskID, u UserRegisters) {
 	st, th := &s.X86Stacks[t], &s.X86Threads[t]
 	st.User, st.RIP, th.FPU, th.FSBase, th.GSBase, th.FPULastCPU = u.GP, u.RIP, u.FPU, u.FSBase, u.GSBase, 0
 	r := machine.X86Registers{FSBase: u.FSBase, ES: th.ES, DS: th.DS, FS: th.FSIndex, GS: th.GSIndex, PKRU: th.PKRU}
-	s.X86Users[t] = machine.X86User{GP: gpDigest(st), FPU: digest(th.FPU[:]...), Seg: segDigest(&r, u.GSBase)}
+	s.X86Users[t] = machine.X86User{GP: gpDigest(st), FPU: kernel.Digest(th.FPU[:]...), Seg: segDigest(&r, u.GSBase)}
 }
