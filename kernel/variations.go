@@ -66,12 +66,12 @@ var variations = []Variation{
 	},
 	{
 		Name: "membarrier-exit-mm", Breaks: "I21", Since: machine.V6_1,
-		What:  "exit_mm clears mm with no full barrier after the last user access, so membarrier passes over the CPU (up to 5.10; B18).",
+		What:  "exit_mm clears mm with no full barrier after the last user access, so membarrier passes over the CPU (up to 5.10; fixed by 5bc78502322a).",
 		Edits: []Edit{{"exit_mm", "smp_mb__after_spinlock", without}},
 	},
 	{
 		Name: "membarrier-sync-core-self", Breaks: "I22", Since: machine.V6_1,
-		What:  "The sync-core form leaves out the caller's own core: another thread that takes its place there may run what was fetched ahead (up to 5.10; B19).",
+		What:  "The sync-core form leaves out the caller's own core: another thread that takes its place there may run what was fetched ahead (up to 5.10; fixed by e45cdc71d1fa).",
 		Edits: []Edit{{"membarrier_private_expedited", "sync core", without}},
 	},
 	{

@@ -92,7 +92,7 @@ var fastCmpxchg = step.Seq{
 	step.If("a rollover came or is to come", stateIsNot(won), slowPath(), nil),
 }
 
-// fastXchg is the same up to 4.15 (bug B13).
+// fastXchg is the same up to 4.15 (fixed by a8ffaaa060b8).
 var fastXchg = step.Seq{
 	step.Do("atomic64_read(&mm->context.id)", "does the ASID that the mm has still count? a rollover may have taken it back", genMatch),
 	step.If("it does", stateIs(kept), step.Then(

@@ -76,13 +76,13 @@ var tlbiPaths = []*step.Path{
 	{
 		Name: "flush_tlb_mm_range", Since: machine.V4_4, Until: machine.V6_1, Only: withoutKPTI,
 		Source: "arch/arm64/include/asm/tlbflush.h:__flush_tlb_range, flush_tlb_mm (4.4, 4.20)",
-		Doc:    flushDoc + "More than 1024 pages cost the whole ASID. Departs: up to 5.14 the ASID was not read as one atomic value (B14); the machine reads it so in every release.",
+		Doc:    flushDoc + "More than 1024 pages cost the whole ASID. Departs: up to 5.14 the ASID was not read as one atomic value (fixed by 5e10f9887ed8); the machine reads it so in every release.",
 		Body:   flushBody(readASID(number), wholeOver1024, false),
 	},
 	{
 		Name: "flush_tlb_mm_range", Since: machine.V5_0, Until: machine.V6_1, Only: withKPTI,
 		Source: "arch/arm64/include/asm/tlbflush.h:__flush_tlb_range, flush_tlb_mm (4.20, KPTI)",
-		Doc:    flushDoc + "More than 1024 pages cost the whole ASID. Departs: up to 5.14 the ASID was not read as one atomic value (B14); the machine reads it so in every release.",
+		Doc:    flushDoc + "More than 1024 pages cost the whole ASID. Departs: up to 5.14 the ASID was not read as one atomic value (fixed by 5e10f9887ed8); the machine reads it so in every release.",
 		Body:   flushBody(readASID(number), wholeOver1024, true),
 	},
 	{

@@ -11,7 +11,7 @@ import (
 // The variations below are kernels with a bug, historical or seeded, for kernel.Link to put in the
 // place of the intact paths.
 
-// XchgFastPath is the fast path up to 4.15 in later releases (B13; 4.4 has it anyway): a zero that a rollover left in
+// XchgFastPath is the fast path up to 4.15 in later releases (fixed by a8ffaaa060b8; 4.4 has it anyway): a zero that a rollover left in
 // active_asids is overwritten, so the next rollover takes a stale id for the one in use.
 func XchgFastPath() []*step.Path {
 	s50, s612 := switch50, switch612
@@ -75,10 +75,10 @@ func withAllocator(doc string, change func(*allocator)) []*step.Path {
 	return all
 }
 
-// FirstReservedOnly renews only the first copy of a reserved id (B15, up to 4.3): a CPU whose copy
+// FirstReservedOnly renews only the first copy of a reserved id (up to 4.3): a CPU whose copy
 // went stale loses its reservation at the rollover after next.
 func FirstReservedOnly() []*step.Path {
-	return withAllocator("The search for a reserved id stops at the first match (B15).", func(a *allocator) { a.updateAll = false })
+	return withAllocator("The search for a reserved id stops at the first match.", func(a *allocator) { a.updateAll = false })
 }
 
 // NoReserved forgets at a rollover what CPUs run on (seeded).
@@ -90,12 +90,12 @@ func NoReserved() []*step.Path {
 func all16(_ *machine.Config, id uint64) uint32 { return uint32(id & 0xffff) }
 
 // GenerationInHardware is a kernel with 8-bit ASIDs (or fewer) in a virtual machine whose CPUs have 16
-// bits, before c0900d15d31c (B16): the generation begins right above the number, its low bits reach
+// bits, before c0900d15d31c: the generation begins right above the number, its low bits reach
 // the hardware, and threads of one process run and flush under different ASIDs after a rollover.
 func GenerationInHardware() []*step.Path {
 	s44, s50, s612 := switch44, switch50, switch612
 	s44.hw, s50.hw, s612.hw = all16, all16, all16
-	all := withAllocator("The generation's step is 1 << asid_bits (B16).", func(a *allocator) { a.step = lowStep })
+	all := withAllocator("The generation's step is 1 << asid_bits.", func(a *allocator) { a.step = lowStep })
 	all = slices.Concat(all,
 		s44.paths(machine.V4_4, machine.V5_0, "switch_mm", switchSource, "4.4"),
 		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, "4.20, 6.1"),
@@ -113,7 +113,7 @@ func flushVariation(asid step.Node) []*step.Path {
 // earlyShift: where the stale ASID stands in State, above the flags of unmap_region.
 const earlyShift = 16
 
-// StaleTLBI reads the ASID for the invalidation before the entries are cleared (B14, up to 5.14: nothing
+// StaleTLBI reads the ASID for the invalidation before the entries are cleared (up to 5.14, fixed by 5e10f9887ed8: nothing
 // ordered the two). If a rollover gives the mm another ASID in between, that one is never invalidated.
 func StaleTLBI() []*step.Path {
 	var unmap step.Path
@@ -122,7 +122,7 @@ func StaleTLBI() []*step.Path {
 			unmap = *p
 		}
 	}
-	unmap.Doc = "munmap whose TLBI uses an ASID that was read before the entries were cleared (B14)."
+	unmap.Doc = "munmap whose TLBI uses an ASID that was read before the entries were cleared."
 	unmap.Body = append(step.Seq{
 		step.Do("ASID(mm)", "read too early: the mm may get another ASID before the entries are cleared", func(c *step.Ctx) {
 			c.F.State |= number(&c.S.Config, c.MM(c.Task().MM).ContextID) << earlyShift
