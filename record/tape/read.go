@@ -47,6 +47,9 @@ type Reader struct {
 // NewReader opens a recording.
 func NewReader(r io.Reader) (t *Reader, err error) {
 	defer refuse(&err)
+	if r, err = checkSchema(r); err != nil {
+		return nil, fmt.Errorf("is no recording of `switchyard record`: %w", err)
+	}
 	in, err := ipc.NewReader(r, ipc.WithAllocator(&limited{left: maxBatchMemory}))
 	if err != nil {
 		return nil, fmt.Errorf("is no recording of `switchyard record`: %w", err)
