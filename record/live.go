@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"strings"
 
@@ -37,11 +36,13 @@ var probes = []probe{
 
 // live is a recorder attached to the running kernel.
 type live struct {
-	arm     bool
-	layout  *layout
-	missing []string
-	all     *ebpf.Collection
-	links   []link.Link
+	arm      bool
+	layout   *layout
+	geometry geometry
+	missing  []string
+	all      *ebpf.Collection
+	links    []link.Link
+	shelves  *shelves
 }
 
 // attach loads the programs, with what this kernel lacks left out, and attaches them.
@@ -66,6 +67,10 @@ func attach(o *Options) (*live, error) {
 	}
 	if l.all, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: l.layout.spec}}); err != nil {
 		return nil, explain(err)
+	}
+	if l.shelves, err = openShelves(l.geometry, l.all.Maps[bpf.ObjectMapShelves], l.all.Maps[bpf.ObjectMapSlots]); err != nil {
+		l.close()
+		return nil, err
 	}
 	for _, p := range probes {
 		program := l.all.Programs[p.program]
@@ -100,23 +105,37 @@ func (l *live) fit(spec *ebpf.CollectionSpec, o *Options) error {
 	if o.Buffer == 0 {
 		o.Buffer = DefaultBuffer
 	}
-	if page := os.Getpagesize(); o.Buffer < page || o.Buffer&(o.Buffer-1) != 0 || o.Buffer > 1<<30 {
-		return fmt.Errorf("a buffer of %d bytes: it must be a power of two between %d and %d", o.Buffer, page, 1<<30)
-	}
-	spec.Maps[bpf.ObjectMapEvents].MaxEntries = uint32(o.Buffer)
 	tail := uint32(24)
 	if !l.arm {
 		tail = uint32(max(l.layout.tlb.slots(l.slots()), 24))
 	}
+	if err := l.furnish(spec, o.Buffer, rawSize+int(tail)); err != nil {
+		return err
+	}
 	for name, v := range map[string]any{
 		"tail_offset": l.layout.tail, "lazy_offset": l.layout.lazy, "reserved_offset": l.layout.reserved,
 		"tail_size": tail, "has_tail": l.layout.hasTail, "has_lazy": l.layout.hasLazy, "is_arm64": l.arm,
-		"generation_address": l.generation(), "wake_at": uint64(o.Buffer / 16),
+		"generation_address": l.generation(), "segments": uint32(l.geometry.segments), "segment_slots": uint32(l.geometry.segmentSlots),
 	} {
 		if err := spec.Variables[name].Set(v); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	return nil
+}
+
+// furnish gives the programs a buffer of that many bytes, for slots of that size.
+func (l *live) furnish(spec *ebpf.CollectionSpec, buffer, slotSize int) error {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return err
+	}
+	if l.geometry, err = divide(buffer, (slotSize+7)&^7, cpus); err != nil {
+		return err
+	}
+	spec.Maps[bpf.ObjectMapShelves].MaxEntries = uint32(cpus)
+	slots := spec.Maps[bpf.ObjectMapSlots]
+	slots.MaxEntries, slots.ValueSize, slots.Value = uint32(l.geometry.slots()), uint32(l.geometry.slotSize), nil
 	return nil
 }
 
@@ -192,14 +211,6 @@ func (l *live) snapshot() error {
 	return err
 }
 
-func (l *live) dropped() uint64 {
-	var n uint64
-	if l.all.Variables["dropped"].Get(&n) != nil {
-		return 0
-	}
-	return n
-}
-
 // missed is how often a program did not run because its CPU was in it already.
 func (l *live) missed() uint64 {
 	var n uint64
@@ -221,5 +232,8 @@ func (l *live) detach() {
 
 func (l *live) close() {
 	l.detach()
+	if l.shelves != nil {
+		l.shelves.close()
+	}
 	l.all.Close()
 }

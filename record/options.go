@@ -8,7 +8,7 @@ import (
 // Options say what to record.
 type Options struct {
 	Out     io.Writer     // the file
-	Buffer  int           // bytes of the kernel's ring, a power of two; 0: 64 MB
+	Buffer  int           // bytes that the kernel's events may take before they are read; 0: 64 MB
 	For     time.Duration // how long; 0: until the context ends
 	Command string        // what is run meanwhile, for the file
 	Tool    string        // the program and its version, for the file
@@ -27,7 +27,7 @@ type Progress struct {
 	Events   uint64
 	Switches uint64
 	Loads    uint64 // switches to a task whose address space was not the one loaded
-	Dropped  uint64 // events that the ring had no room for
+	Dropped  uint64 // events that the buffer had no room for
 	Gaps     uint64 // switches away from a task that the CPU had not been seen to switch to
 	Missed   uint64 // times the kernel did not run a program because it was running already
 }

@@ -15,12 +15,15 @@ import (
 type writer struct {
 	*live
 	decoder  *decoder
+	order    order
+	event    tape.Event // that is being written
 	out      *tape.Writer
 	progress func(Progress)
 	started  time.Time
 	Progress
 
-	on       []onCPU // by CPU
+	on       []onCPU  // by CPU
+	lost     []uint64 // by CPU
 	lastTime int64
 }
 
@@ -37,37 +40,35 @@ const (
 
 // writeAside writes on a thread that comes last: what is recorded shall not have to compete with it. The queue has room
 // for what waits meanwhile.
-func (w *writer) writeAside(chunks <-chan []byte, asked <-chan error) error {
+func (w *writer) writeAside(d *drainer, asked <-chan error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with its priority
 		// Everybody may step back.
 		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
-		done <- w.write(chunks, asked)
+		done <- w.write(d, asked)
 	}()
 	return <-done
 }
 
 // write takes chunks until there are no more. asked yields when the snapshot is in the ring.
-func (w *writer) write(chunks <-chan []byte, asked <-chan error) error {
+func (w *writer) write(d *drainer, asked <-chan error) error {
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
 	flushed := time.Now()
 	for {
 		select {
-		case chunk, more := <-chunks:
+		case c, more := <-d.chunks:
 			if !more {
-				return w.lost()
+				return nil
 			}
-			for len(chunk) > 0 {
-				n := int(chunk[0]) | int(chunk[1])<<8
-				if err := w.one(chunk[2 : 2+n]); err != nil {
-					return err
-				}
-				chunk = chunk[2+n:]
-			}
-			if err := w.lost(); err != nil {
+			d.waiting.Add(-int64(len(c.slots)))
+			if err := w.chunk(&c); err != nil {
 				return err
+			}
+			select {
+			case d.used <- c.slots:
+			default:
 			}
 		case err := <-asked:
 			if err != nil {
@@ -89,17 +90,24 @@ func (w *writer) write(chunks <-chan []byte, asked <-chan error) error {
 	}
 }
 
+func (w *writer) chunk(c *chunk) error {
+	if err := w.order.add(c.slots, c.until, w.one); err != nil {
+		return err
+	}
+	return w.noteLost(c.lost)
+}
+
 func (w *writer) one(raw []byte) error {
-	var e tape.Event
-	if err := w.decoder.decode(raw, &e); err != nil {
+	e := &w.event
+	if err := w.decoder.decode(raw, e); err != nil {
 		return err
 	}
 	w.Events++
 	w.lastTime = e.Time
 	if e.Kind == tape.Switch {
-		w.switched(&e)
+		w.switched(e)
 	}
-	return w.out.Write(&e)
+	return w.out.Write(e)
 }
 
 func (w *writer) switched(e *tape.Event) {
@@ -117,13 +125,21 @@ func (w *writer) switched(e *tape.Event) {
 	*c = onCPU{e.Next.PID, true}
 }
 
-// lost notes in the file what the ring had no room for.
-func (w *writer) lost() error {
-	n := w.dropped()
-	if n == w.Dropped {
-		return nil
+// noteLost notes in the file what the kernel's buffer had no room for.
+func (w *writer) noteLost(lost []uint64) error {
+	if w.lost == nil {
+		w.lost = make([]uint64, len(lost))
 	}
-	e := tape.Event{Kind: tape.Lost, Time: w.lastTime, Arg: uint32(n - w.Dropped)}
-	w.Dropped = n
-	return w.out.Write(&e)
+	for cpu, n := range lost {
+		if n == w.lost[cpu] {
+			continue
+		}
+		e := tape.Event{Kind: tape.Lost, CPU: uint16(cpu), Time: w.lastTime, Arg: uint32(n - w.lost[cpu])}
+		w.Dropped += n - w.lost[cpu]
+		w.lost[cpu] = n
+		if err := w.out.Write(&e); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -19,6 +21,7 @@ type recordCommand struct {
 	out    string
 	length time.Duration
 	buffer int
+	asJSON bool
 }
 
 func newRecordCommand() *cobra.Command {
@@ -36,23 +39,24 @@ Polars open it: docs/recording.md tells its columns.
 It needs Linux 6.1 or newer with BTF, and CAP_BPF and CAP_PERFMON.`,
 		Example: `  sudo switchyard record -o make.arrow -- make -j8
   sudo switchyard record -o 10s.arrow --duration 10s`,
-		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args, cmd.OutOrStdout()) },
 	}
 	cmd.Flags().StringVarP(&r.out, "output", "o", "", "file to write")
 	cmd.Flags().DurationVar(&r.length, "duration", 0, "how long to record (default: until COMMAND ends, or Ctrl-C)")
-	cmd.Flags().IntVar(&r.buffer, "buffer", record.DefaultBuffer>>20, "size of the kernel's ring buffer in MB, a power of two")
+	cmd.Flags().IntVar(&r.buffer, "buffer", record.DefaultBuffer>>20, "size of the kernel's buffer in MB; the CPUs share it out evenly")
+	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON at the end; docs/json.md documents it")
 	if err := cmd.MarkFlagRequired("output"); err != nil {
 		panic(err) // the flag is there: see above
 	}
 	return cmd
 }
 
-func (r *recordCommand) run(ctx context.Context, command []string) error {
+func (r *recordCommand) run(ctx context.Context, command []string, stdout io.Writer) error {
 	if r.length < 0 {
 		return fmt.Errorf("--duration %v: a recording cannot end before it begins", r.length)
 	}
 	if r.buffer < 1 || r.buffer > 1024 {
-		return fmt.Errorf("--buffer %d: a ring buffer has 1 to 1024 MB, a power of two", r.buffer)
+		return fmt.Errorf("--buffer %d: a buffer has 1 to 1024 MB", r.buffer)
 	}
 	out, err := os.Create(r.out)
 	if err != nil {
@@ -90,7 +94,7 @@ func (r *recordCommand) run(ctx context.Context, command []string) error {
 	if err := errors.Join(err, out.Close()); err != nil {
 		return err
 	}
-	return r.summary(&result)
+	return r.summary(&result, stdout)
 }
 
 // runCommandIn runs the command that is recorded. When the recording ends first it is left alone until it ends by itself,
@@ -106,10 +110,30 @@ func runCommandIn(ctx context.Context, argv []string) error {
 	return err
 }
 
-func (r *recordCommand) summary(result *record.Result) error {
+// recordJSON is what record --json prints.
+type recordJSON struct {
+	File     string   `json:"file"`
+	Bytes    int64    `json:"bytes"`
+	Seconds  float64  `json:"seconds"`
+	Events   uint64   `json:"events"`
+	Switches uint64   `json:"switches"`
+	Loads    uint64   `json:"loads"`
+	Lost     uint64   `json:"lost"`
+	Gaps     uint64   `json:"gaps"`
+	Skipped  uint64   `json:"skipped"`
+	Missing  []string `json:"missing"`
+}
+
+func (r *recordCommand) summary(result *record.Result, stdout io.Writer) error {
 	info, err := os.Stat(r.out)
 	if err != nil {
 		return err
+	}
+	if r.asJSON {
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(recordJSON{r.out, info.Size(), result.Elapsed.Seconds(), result.Events, result.Switches, result.Loads, result.Dropped, result.Gaps,
+			result.Missed, append([]string{}, result.Missing...)})
 	}
 	fmt.Fprintf(os.Stderr, "%s: %d switches in %.1f s, %s", r.out, result.Switches, result.Elapsed.Seconds(), size(info.Size()))
 	if result.Switches > 0 {

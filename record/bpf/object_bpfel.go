@@ -22,7 +22,7 @@ type ObjectEvent struct {
 	Lazy    uint8
 	Has     uint8
 	Arg     uint32
-	Spare   uint32
+	Turn    uint32
 	Prev    struct {
 		_        structs.HostLayout
 		Pid      uint32
@@ -59,11 +59,26 @@ type ObjectEvent struct {
 	}
 }
 
+type ObjectShelf struct {
+	_     structs.HostLayout
+	At    uint64
+	Lost  uint64
+	Spare [6]uint64
+	Free  [4]uint64
+	Given [256]uint64
+}
+
+type ObjectSlot struct {
+	_     structs.HostLayout
+	Words [32]uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	ObjectMapEvents            = "events"
+	ObjectMapShelves           = "shelves"
+	ObjectMapSlots             = "slots"
 	ObjectProgOnExec           = "on_exec"
 	ObjectProgOnExit           = "on_exit"
 	ObjectProgOnExitMmap       = "on_exit_mmap"
@@ -73,7 +88,6 @@ const (
 	ObjectProgOnRename         = "on_rename"
 	ObjectProgOnSwitch         = "on_switch"
 	ObjectProgSnapshot         = "snapshot"
-	ObjectVarDropped           = "dropped"
 	ObjectVarEventType         = "event_type"
 	ObjectVarGenerationAddress = "generation_address"
 	ObjectVarHasLazy           = "has_lazy"
@@ -81,9 +95,11 @@ const (
 	ObjectVarIsArm64           = "is_arm64"
 	ObjectVarLazyOffset        = "lazy_offset"
 	ObjectVarReservedOffset    = "reserved_offset"
+	ObjectVarSegmentSlots      = "segment_slots"
+	ObjectVarSegments          = "segments"
+	ObjectVarShelfType         = "shelf_type"
 	ObjectVarTailOffset        = "tail_offset"
 	ObjectVarTailSize          = "tail_size"
-	ObjectVarWakeAt            = "wake_at"
 )
 
 // LoadObject returns the embedded CollectionSpec for Object.
@@ -143,14 +159,14 @@ type ObjectProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ObjectMapSpecs struct {
-	Events *ebpf.MapSpec `ebpf:"events"`
+	Shelves *ebpf.MapSpec `ebpf:"shelves"`
+	Slots   *ebpf.MapSpec `ebpf:"slots"`
 }
 
 // ObjectVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ObjectVariableSpecs struct {
-	Dropped           *ebpf.VariableSpec `ebpf:"dropped"`
 	EventType         *ebpf.VariableSpec `ebpf:"event_type"`
 	GenerationAddress *ebpf.VariableSpec `ebpf:"generation_address"`
 	HasLazy           *ebpf.VariableSpec `ebpf:"has_lazy"`
@@ -158,9 +174,11 @@ type ObjectVariableSpecs struct {
 	IsArm64           *ebpf.VariableSpec `ebpf:"is_arm64"`
 	LazyOffset        *ebpf.VariableSpec `ebpf:"lazy_offset"`
 	ReservedOffset    *ebpf.VariableSpec `ebpf:"reserved_offset"`
+	SegmentSlots      *ebpf.VariableSpec `ebpf:"segment_slots"`
+	Segments          *ebpf.VariableSpec `ebpf:"segments"`
+	ShelfType         *ebpf.VariableSpec `ebpf:"shelf_type"`
 	TailOffset        *ebpf.VariableSpec `ebpf:"tail_offset"`
 	TailSize          *ebpf.VariableSpec `ebpf:"tail_size"`
-	WakeAt            *ebpf.VariableSpec `ebpf:"wake_at"`
 }
 
 // ObjectObjects contains all objects after they have been loaded into the kernel.
@@ -183,12 +201,14 @@ func (o *ObjectObjects) Close() error {
 //
 // It can be passed to LoadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ObjectMaps struct {
-	Events *ebpf.Map `ebpf:"events"`
+	Shelves *ebpf.Map `ebpf:"shelves"`
+	Slots   *ebpf.Map `ebpf:"slots"`
 }
 
 func (m *ObjectMaps) Close() error {
 	return _ObjectClose(
-		m.Events,
+		m.Shelves,
+		m.Slots,
 	)
 }
 
@@ -196,7 +216,6 @@ func (m *ObjectMaps) Close() error {
 //
 // It can be passed to LoadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ObjectVariables struct {
-	Dropped           *ebpf.Variable `ebpf:"dropped"`
 	EventType         *ebpf.Variable `ebpf:"event_type"`
 	GenerationAddress *ebpf.Variable `ebpf:"generation_address"`
 	HasLazy           *ebpf.Variable `ebpf:"has_lazy"`
@@ -204,9 +223,11 @@ type ObjectVariables struct {
 	IsArm64           *ebpf.Variable `ebpf:"is_arm64"`
 	LazyOffset        *ebpf.Variable `ebpf:"lazy_offset"`
 	ReservedOffset    *ebpf.Variable `ebpf:"reserved_offset"`
+	SegmentSlots      *ebpf.Variable `ebpf:"segment_slots"`
+	Segments          *ebpf.Variable `ebpf:"segments"`
+	ShelfType         *ebpf.Variable `ebpf:"shelf_type"`
 	TailOffset        *ebpf.Variable `ebpf:"tail_offset"`
 	TailSize          *ebpf.Variable `ebpf:"tail_size"`
-	WakeAt            *ebpf.Variable `ebpf:"wake_at"`
 }
 
 // ObjectPrograms contains all programs after they have been loaded into the kernel.

@@ -22,7 +22,7 @@ func TestTheObjectIsUpToDate(t *testing.T) {
 		t.Skip("needs llvm-strip, of the package llvm")
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"record.bpf.c", "kernel.h", "doc.go"} {
+	for _, name := range []string{"record.bpf.c", "kernel.h", "shelf.h", "doc.go"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

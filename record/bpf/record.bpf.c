@@ -2,7 +2,7 @@
 
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Every context switch, with what it is about to do to address spaces, into one ring buffer.
+ * Every context switch, with what it is about to do to address spaces, for a reader in user space.
  *
  * sched_switch fires before context_switch: prev's fields are those that it ran with, next's active_mm is not set yet,
  * counts are old. Nothing here follows a pointer that the scheduler does not hold at that moment.
@@ -11,6 +11,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
+
+#include "shelf.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -28,39 +30,35 @@ struct mm_view {
 	__u64 gen; /* x86 context.tlb_gen */
 };
 
-/* After it: of a switch what this CPU keeps about address spaces, of all others the task's comm. */
+/*
+ * After it: of a switch what this CPU keeps about address spaces, of all others the task's comm. turn is written last:
+ * it says that the event is whole.
+ */
 struct event {
 	__u64 time;
 	__u32 cpu;
 	__u8 kind, preempt, lazy, has;
-	__u32 arg, spare;
+	__u32 arg, turn;
 	struct task_view prev, next;
 	struct mm_view active, user; /* of prev->active_mm and next->mm */
 };
 
-/* Makes the type known to bpf2go, which writes it down in Go. */
+struct named {
+	struct event e;
+	char comm[16];
+};
+
+/* Makes the types known to bpf2go, which writes them down in Go. */
 const struct event *event_type __attribute__((unused));
+const struct shelf *shelf_type __attribute__((unused));
 
 enum has { HAS_TAIL = 1, HAS_LAZY = 2 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 26);
-} events SEC(".maps");
 
 /* Set before loading. Offsets of per-CPU variables count from runqueues; 0: not to be had. */
 const volatile __s64 tail_offset, lazy_offset, reserved_offset;
 const volatile __u64 generation_address;
 const volatile __u32 tail_size = 24;
 const volatile bool has_tail, has_lazy, is_arm64;
-const volatile __u64 wake_at = 4 << 20;
-
-__u64 dropped;
-
-static __always_inline __u64 flags_of_submit(void)
-{
-	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wake_at ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
 
 static __always_inline void view_task(struct task_view *v, struct task_struct *t)
 {
@@ -95,13 +93,13 @@ static __always_inline void view_no_task(struct task_view *v)
 	v->mm = v->active_mm = 0;
 }
 
-static __always_inline void begin(struct event *e, __u8 kind)
+static __always_inline void begin(struct event *e, __u32 cpu, __u8 kind)
 {
 	e->time = bpf_ktime_get_ns();
-	e->cpu = bpf_get_smp_processor_id();
+	e->cpu = cpu;
 	e->kind = kind;
 	e->preempt = e->lazy = e->has = 0;
-	e->arg = e->spare = 0;
+	e->arg = 0;
 }
 
 /* This CPU's runqueues is where prev's cfs_rq points; other per-CPU variables are at fixed distances. */
@@ -123,16 +121,24 @@ static __always_inline void view_cpu(struct event *e, struct task_struct *prev)
 		e->has |= HAS_LAZY;
 }
 
+/* The reader looks at turn first: it must be the last to become visible, which arm64 does not do by itself. */
+static __always_inline void finish(struct event *e, __u32 turn)
+{
+	if (is_arm64)
+		__sync_lock_test_and_set(&e->turn, turn);
+	else
+		*(volatile __u32 *)&e->turn = turn;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
-	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + tail_size, 0);
+	__u32 cpu = bpf_get_smp_processor_id(), turn;
+	struct event *e = take(cpu, &turn);
 
-	if (!e) {
-		__sync_fetch_and_add(&dropped, 1);
+	if (!e)
 		return 0;
-	}
-	begin(e, SWITCH);
+	begin(e, cpu, SWITCH);
 	e->preempt = preempt;
 	view_task(&e->prev, prev);
 	e->prev.state = prev_state;
@@ -143,36 +149,42 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		view_cpu(e, prev);
 	/* How long looking took, in 1,024 ns: what was read is as old as time, or younger by up to this. */
 	e->arg = (bpf_ktime_get_ns() - e->time) >> 10;
-	bpf_ringbuf_submit(e, flags_of_submit());
+	finish(e, turn);
 	return 0;
 }
 
-struct named {
-	struct event e;
-	char comm[16];
-};
+/* Also of a task that has no address space to look at any more. */
+static __always_inline struct named *note_task(__u8 kind, struct task_struct *t, __u32 *turn)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct named *n = take(cpu, turn);
+
+	if (!n)
+		return 0;
+	begin(&n->e, cpu, kind);
+	view_task(&n->e.prev, t);
+	view_no_task(&n->e.next);
+	view_mm(&n->e.active, 0);
+	view_mm(&n->e.user, 0);
+	__builtin_memcpy(n->comm, t->comm, sizeof(n->comm));
+	return n;
+}
 
 static __always_inline int note(__u8 kind, struct task_struct *t, struct task_struct *other, struct mm_struct *mm, __u32 arg)
 {
-	struct named *n = bpf_ringbuf_reserve(&events, sizeof(*n), 0);
+	__u32 turn;
+	struct named *n = note_task(kind, t, &turn);
 
-	if (!n) {
-		__sync_fetch_and_add(&dropped, 1);
+	if (!n)
 		return 0;
-	}
-	begin(&n->e, kind);
 	n->e.arg = arg;
-	view_task(&n->e.prev, t);
 	view_mm(&n->e.active, t->active_mm);
 	view_mm(&n->e.user, mm);
 	if (other) {
 		view_task(&n->e.next, other);
 		__builtin_memcpy(n->comm, other->comm, sizeof(n->comm));
-	} else {
-		view_no_task(&n->e.next);
-		__builtin_memcpy(n->comm, t->comm, sizeof(n->comm));
 	}
-	bpf_ringbuf_submit(n, flags_of_submit());
+	finish(&n->e, turn);
 	return 0;
 }
 
@@ -197,19 +209,11 @@ int BPF_PROG(on_exit, struct task_struct *t)
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(on_free, struct task_struct *t)
 {
-	struct named *n = bpf_ringbuf_reserve(&events, sizeof(*n), 0);
+	__u32 turn;
+	struct named *n = note_task(FREE, t, &turn);
 
-	if (!n) {
-		__sync_fetch_and_add(&dropped, 1);
-		return 0;
-	}
-	begin(&n->e, FREE);
-	view_task(&n->e.prev, t);
-	view_no_task(&n->e.next);
-	view_mm(&n->e.active, 0);
-	view_mm(&n->e.user, 0);
-	__builtin_memcpy(n->comm, t->comm, sizeof(n->comm));
-	bpf_ringbuf_submit(n, flags_of_submit());
+	if (n)
+		finish(&n->e, turn);
 	return 0;
 }
 
@@ -228,20 +232,14 @@ int BPF_PROG(on_exit_mmap, struct mm_struct *mm)
 SEC("tp_btf/task_rename")
 int BPF_PROG(on_rename, struct task_struct *t, const char *comm)
 {
-	struct named *n = bpf_ringbuf_reserve(&events, sizeof(*n), 0);
+	__u32 turn;
+	struct named *n = note_task(RENAME, t, &turn);
 
-	if (!n) {
-		__sync_fetch_and_add(&dropped, 1);
+	if (!n)
 		return 0;
-	}
-	begin(&n->e, RENAME);
-	view_task(&n->e.prev, t);
-	view_no_task(&n->e.next);
-	view_mm(&n->e.active, 0);
-	view_mm(&n->e.user, 0);
 	if (bpf_probe_read_kernel_str(n->comm, sizeof(n->comm), comm) < 0)
 		n->comm[0] = 0;
-	bpf_ringbuf_submit(n, flags_of_submit());
+	finish(&n->e, turn);
 	return 0;
 }
 

@@ -49,7 +49,7 @@ var numbers = []number{
 	{"next_flags", u32, func(e *Event) uint64 { return uint64(e.Next.Flags) }, func(e *Event, v uint64) { e.Next.Flags = uint32(v) }},
 	{"next_state", u32, func(e *Event) uint64 { return uint64(e.Next.State) }, func(e *Event, v uint64) { e.Next.State = uint32(v) }},
 	{"next_mm", u32, func(e *Event) uint64 { return uint64(e.Next.MM) }, func(e *Event, v uint64) { e.Next.MM = MMID(v) }},
-	{"next_active_mm", u32, func(e *Event) uint64 { return uint64(e.Next.ActiveMM) }, func(e *Event, v uint64) { e.Next.ActiveMM = MMID(v) }},
+	{"next_active_mm", u32, getNextActive, setNextActive},
 	{"active_users", i32, func(e *Event) uint64 { return uint64(e.Active.Users) }, func(e *Event, v uint64) { e.Active.Users = int32(v) }},
 	{"active_count", i32, func(e *Event) uint64 { return uint64(e.Active.Count) }, func(e *Event, v uint64) { e.Active.Count = int32(v) }},
 	{"active_context", u64, func(e *Event) uint64 { return e.Active.Ctx }, func(e *Event, v uint64) { e.Active.Ctx = v }},
@@ -73,6 +73,21 @@ var numbers = []number{
 // What another column says already would be a sixth of a file, hence some have 0 in its place.
 
 func setActive(e *Event, v uint64) { e.Prev.ActiveMM, e.Active.ID = MMID(v), MMID(v) }
+
+// A task that comes has its own address space or, before it has borrowed, none.
+func getNextActive(e *Event) uint64 {
+	if e.Next.ActiveMM == e.Next.MM {
+		return 0
+	}
+	return uint64(e.Next.ActiveMM)
+}
+
+func setNextActive(e *Event, v uint64) {
+	e.Next.ActiveMM = MMID(v)
+	if v == 0 {
+		e.Next.ActiveMM = e.Next.MM
+	}
+}
 
 // ofNext tells whether User is the next task's, or the child's.
 func ofNext(k Kind) bool { return k == Switch || k == Fork }

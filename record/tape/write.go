@@ -32,18 +32,20 @@ func NewWriter(w io.Writer, m *Meta) *Writer {
 	t := &Writer{
 		out:    ipc.NewWriter(w, ipc.WithSchema(s), ipc.WithZstd(), ipc.WithAllocator(mem)),
 		schema: s, kinds: kindDictionary(mem), columns: make([][]byte, len(numbers)),
+		kind: make([]byte, 0, BatchRows), ends: make([]byte, 4, 4*(BatchRows+1)),
 	}
-	t.clear()
-	return t
-}
-
-// clear begins a batch in new memory: the last one's belongs to its arrays.
-func (t *Writer) clear() {
-	t.rows, t.kind, t.comms = 0, make([]byte, 0, BatchRows), nil
 	for i, n := range numbers {
 		t.columns[i] = make([]byte, 0, BatchRows*n.kind.Bytes())
 	}
-	t.ends = make([]byte, 4, 4*(BatchRows+1))
+	return t
+}
+
+// clear begins a batch in the memory of the last one, which is in the file.
+func (t *Writer) clear() {
+	t.rows, t.kind, t.comms, t.ends = 0, t.kind[:0], t.comms[:0], t.ends[:4]
+	for i := range t.columns {
+		t.columns[i] = t.columns[i][:0]
+	}
 }
 
 // Write adds an event.
@@ -91,7 +93,7 @@ func (t *Writer) Flush() error {
 	arrays = append(arrays, array.NewStringData(column(commType, t.ends, t.comms)))
 	batch := array.NewRecordBatch(t.schema, arrays, int64(t.rows))
 	defer batch.Release()
-	t.clear()
+	defer t.clear()
 	return t.out.Write(batch)
 }
 

@@ -1,0 +1,67 @@
+//go:build linux
+
+// Cost measures what recording costs the machine that is recorded: run it from the root of the project, with the
+// rights that recording needs, as
+//
+//	go run ./internal/cost
+//
+// Two processes pinned to one CPU pass a byte to and fro through pipes, which is little more than two switches of
+// address spaces. They do so alone, beside a BPF program that does nothing, beside `switchyard record` and beside `perf
+// record`, in turn, round after round. The order within a round changes, so that nothing always comes first.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		if role, ok := roles[os.Args[1]]; ok {
+			os.Exit(role(os.Args[2:]))
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "cost: %v\n", err)
+		os.Exit(2)
+	}
+}
+
+func command() *cobra.Command {
+	var b bench
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:           "cost",
+		Short:         "What recording costs a pipe ping-pong on one CPU, beside what perf costs it",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := b.run(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(r)
+			}
+			r.write(cmd.OutOrStdout())
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&b.rounds, "rounds", 9, "how often each is measured")
+	flags.DurationVar(&b.each, "each", time.Second, "how long one measurement takes")
+	flags.IntVar(&b.cpu, "cpu", 0, "the CPU that both processes run on")
+	flags.IntVar(&b.realtime, "realtime", 0, "SCHED_FIFO priority of both; 0 leaves them as they are")
+	flags.StringVar(&b.binary, "switchyard", "", "this switchyard instead of one that is built for it")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
