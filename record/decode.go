@@ -20,6 +20,9 @@ const (
 	hasLazy
 )
 
+// again is the bit of ObjectEvent.Kind that the second program on a tracepoint sets.
+const again = 0x80
+
 const (
 	rawSize  = int(unsafe.Sizeof(bpf.ObjectEvent{}))
 	commSize = 16
@@ -53,6 +56,7 @@ func (d *decoder) decode(raw []byte, e *tape.Event) error {
 		return fmt.Errorf("the kernel gave an event of %d bytes, which are too few: this is a bug in the recorder, please report it", len(raw))
 	}
 	r := (*bpf.ObjectEvent)(unsafe.Pointer(unsafe.SliceData(raw)))
+	r.Kind &^= again
 	if r.Kind == 0 || int(r.Kind) >= len(rawKinds) {
 		return fmt.Errorf("the kernel gave an event of kind %d, which there is not: this is a bug in the recorder, please report it", r.Kind)
 	}

@@ -16,22 +16,22 @@ import (
 	"switchyard/record/bpf"
 )
 
-// probe is one program and the tracepoint that it sits on.
+// probe is a tracepoint and the programs that sit on it.
 type probe struct {
-	program  string
 	point    string
 	optional bool
+	programs []string
 }
 
 var probes = []probe{
-	{bpf.ObjectProgOnSwitch, "sched_switch", false},
-	{bpf.ObjectProgOnFork, "sched_process_fork", false},
-	{bpf.ObjectProgOnExec, "sched_process_exec", false},
-	{bpf.ObjectProgOnExit, "sched_process_exit", false},
-	{bpf.ObjectProgOnFree, "sched_process_free", false},
-	{bpf.ObjectProgOnPrepareExec, "sched_prepare_exec", true},
-	{bpf.ObjectProgOnExitMmap, "exit_mmap", true},
-	{bpf.ObjectProgOnRename, "task_rename", true},
+	{"sched_switch", false, []string{bpf.ObjectProgOnSwitch}},
+	{"sched_process_fork", false, []string{bpf.ObjectProgOnFork, bpf.ObjectProgOnForkAgain}},
+	{"sched_process_exec", false, []string{bpf.ObjectProgOnExec, bpf.ObjectProgOnExecAgain}},
+	{"sched_process_exit", false, []string{bpf.ObjectProgOnExit, bpf.ObjectProgOnExitAgain}},
+	{"sched_process_free", false, []string{bpf.ObjectProgOnFree, bpf.ObjectProgOnFreeAgain}},
+	{"sched_prepare_exec", true, []string{bpf.ObjectProgOnPrepareExec, bpf.ObjectProgOnPrepareExecAgain}},
+	{"exit_mmap", true, []string{bpf.ObjectProgOnExitMmap, bpf.ObjectProgOnExitMmapAgain}},
+	{"task_rename", true, []string{bpf.ObjectProgOnRename, bpf.ObjectProgOnRenameAgain}},
 }
 
 // live is a recorder attached to the running kernel.
@@ -73,18 +73,27 @@ func attach(o *Options) (*live, error) {
 		return nil, err
 	}
 	for _, p := range probes {
-		program := l.all.Programs[p.program]
-		if program == nil {
-			continue
+		for _, name := range p.programs {
+			if err := l.sit(p.point, l.all.Programs[name]); err != nil {
+				l.close()
+				return nil, err
+			}
 		}
-		attached, err := link.AttachTracing(link.TracingOptions{Program: program, AttachType: ebpf.AttachTraceRawTp})
-		if err != nil {
-			l.close()
-			return nil, fmt.Errorf("the kernel does not let a program be attached to %s: %w", p.point, err)
-		}
-		l.links = append(l.links, attached)
 	}
 	return l, nil
+}
+
+// sit attaches a program to a tracepoint, if the kernel has it.
+func (l *live) sit(point string, program *ebpf.Program) error {
+	if program == nil {
+		return nil
+	}
+	attached, err := link.AttachTracing(link.TracingOptions{Program: program, AttachType: ebpf.AttachTraceRawTp})
+	if err != nil {
+		return fmt.Errorf("the kernel does not let a program be attached to %s: %w", point, err)
+	}
+	l.links = append(l.links, attached)
+	return nil
 }
 
 // fit adapts the programs to the kernel.
@@ -94,7 +103,9 @@ func (l *live) fit(spec *ebpf.CollectionSpec, o *Options) error {
 		case l.layout.hasProbe(p.point):
 		case p.optional:
 			l.missing = append(l.missing, p.point)
-			delete(spec.Programs, p.program)
+			for _, name := range p.programs {
+				delete(spec.Programs, name)
+			}
 		default:
 			return fmt.Errorf("the kernel has no tracepoint %s: recording needs Linux 6.1 or newer with CONFIG_TRACEPOINTS=y", p.point)
 		}
@@ -211,11 +222,16 @@ func (l *live) snapshot() error {
 	return err
 }
 
-// missed is how often a program did not run because its CPU was in it already.
+// missed is how often a program did not run because its CPU was in it already, for the first programs of all
+// tracepoints: what none of two saw is what the first did not see, less what only the second did.
 func (l *live) missed() uint64 {
 	var n uint64
-	for _, p := range l.all.Programs {
-		if s, err := p.Stats(); err == nil {
+	for _, p := range probes {
+		program := l.all.Programs[p.programs[0]]
+		if program == nil {
+			continue
+		}
+		if s, err := program.Stats(); err == nil {
 			n += s.RecursionMisses
 		}
 	}

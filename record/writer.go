@@ -16,6 +16,7 @@ type writer struct {
 	*live
 	decoder  *decoder
 	order    order
+	twins    twins
 	event    tape.Event // that is being written
 	out      *tape.Writer
 	progress func(Progress)
@@ -25,6 +26,7 @@ type writer struct {
 	on       []onCPU  // by CPU
 	lost     []uint64 // by CPU
 	lastTime int64
+	earlier  uint64 // what missed was a while ago
 }
 
 // onCPU is who was last seen to get a CPU.
@@ -60,7 +62,8 @@ func (w *writer) write(d *drainer, asked <-chan error) error {
 		select {
 		case c, more := <-d.chunks:
 			if !more {
-				return nil
+				w.Elapsed = time.Since(w.started)
+				return w.noteUnseen(w.missed())
 			}
 			d.waiting.Add(-int64(len(c.slots)))
 			if err := w.chunk(&c); err != nil {
@@ -76,7 +79,12 @@ func (w *writer) write(d *drainer, asked <-chan error) error {
 			}
 			asked = nil
 		case <-tick.C:
-			w.Elapsed, w.Missed = time.Since(w.started), w.missed()
+			w.Elapsed = time.Since(w.started)
+			// What was missed before the last look has had its second chance; later events may be on their way.
+			if err := w.noteUnseen(w.earlier); err != nil {
+				return err
+			}
+			w.earlier = w.missed()
 			if w.progress != nil {
 				w.progress(w.Progress)
 			}
@@ -98,6 +106,9 @@ func (w *writer) chunk(c *chunk) error {
 }
 
 func (w *writer) one(raw []byte) error {
+	if w.twins.seen(raw) {
+		return nil
+	}
 	e := &w.event
 	if err := w.decoder.decode(raw, e); err != nil {
 		return err
@@ -142,4 +153,14 @@ func (w *writer) noteLost(lost []uint64) error {
 		}
 	}
 	return nil
+}
+
+// noteUnseen notes in the file what the kernel ran no program for. Which CPU that was on is not known.
+func (w *writer) noteUnseen(missed uint64) error {
+	if missed <= w.Missed+w.twins.rescued {
+		return nil
+	}
+	n := missed - w.Missed - w.twins.rescued
+	w.Missed += n
+	return w.out.Write(&tape.Event{Kind: tape.Lost, Time: w.lastTime, Arg: uint32(n)})
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"switchyard/internal/guests/debian"
@@ -46,6 +47,21 @@ const (
 func cacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	return filepath.Join(dir, "switchyard"), err
+}
+
+// openFor opens the archive that has a kernel, and says how the kernel is called there: "6.12" is a series of
+// debian.Stable, "trixie-backports/7.3" one of another suite.
+func openFor(ctx context.Context, kernel, arch string) (*debian.Archive, string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, "", err
+	}
+	suite, which, named := strings.Cut(kernel, "/")
+	if !named {
+		suite, which = debian.Stable, kernel
+	}
+	archive, err := debian.OpenSuite(ctx, cache, suite, arch)
+	return archive, which, err
 }
 
 // fetchKernel gets a kernel by series or package name.

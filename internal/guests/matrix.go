@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"switchyard/internal/guests/debian"
 	"switchyard/internal/guests/job"
 	"switchyard/record/tape"
 	"switchyard/record/verify"
@@ -53,7 +53,7 @@ func matrix() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return g.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&g.kernels, "kernel", []string{"6.1", "6.12"}, "kernel series, or names of kernel packages")
+	flags.StringSliceVar(&g.kernels, "kernel", []string{"6.1", "6.12", "trixie-backports/7.3"}, "kernel series, or names of kernel packages, of bookworm or SUITE/…")
 	flags.StringSliceVar(&g.archs, "arch", []string{"amd64", "arm64"}, "architectures")
 	flags.IntSliceVar(&g.cpus, "cpus", []int{1, 2, 4}, "numbers of CPUs")
 	flags.IntVar(&g.percent, "percent", 20, "amount of mixed load")
@@ -100,7 +100,7 @@ func (g grid) run(ctx context.Context) error {
 
 // cell records and verifies on one guest.
 func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, error) {
-	dir, clean, err := g.workDir(fmt.Sprintf("%s-%s-%d", kernel, arch, cpus))
+	dir, clean, err := g.workDir(fmt.Sprintf("%s-%s-%d", strings.ReplaceAll(kernel, "/", "-"), arch, cpus))
 	if err != nil {
 		return cell{}, err
 	}
@@ -112,28 +112,17 @@ func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, er
 		}
 		return cell{kernel: kernel, release: report.Release, arch: arch, cpus: cpus, report: report}, nil
 	}
-	cache, err := cacheDir()
+	archive, which, err := openFor(ctx, kernel, arch)
 	if err != nil {
 		return cell{}, err
 	}
-	archive, err := debian.Open(ctx, cache, arch)
-	if err != nil {
-		return cell{}, err
-	}
-	pkg, tree, err := fetchKernel(ctx, archive, kernel)
-	if err != nil {
-		return cell{}, err
-	}
-	configs, err := filepath.Glob(filepath.Join(pkg.Dir, "boot", "config-*"))
+	_, tree, err := fetchKernel(ctx, archive, which)
 	if err != nil {
 		return cell{}, err
 	}
 	guest := &guest{
 		arch: arch, kernel: tree, modules: []string{"loop"}, cpus: cpus, timeout: g.timeout,
-		append: "transparent_hugepage=never", steps: []job.Step{{Argv: g.load(arch, cpus)}}, bring: []string{matrixData}, recorder: true,
-	}
-	if len(configs) > 0 {
-		guest.config = configs[0]
+		append: "transparent_hugepage=never", steps: []job.Step{{Argv: g.load(arch, cpus)}}, bring: []string{matrixData}, recorder: true, config: tree.Config,
 	}
 	if _, err := guest.run(ctx, dir); err != nil {
 		return cell{}, err

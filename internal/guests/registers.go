@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/guests/debian"
+	"switchyard/internal/guests/kmod"
 	"switchyard/registers"
 	"switchyard/vmlinux"
 )
@@ -27,32 +27,28 @@ func checkRegisters() *cobra.Command {
 		Short: "Fetch Debian's kernels and run their register switches; prints the table of docs/fidelity.md",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cache, err := cacheDir()
-			if err != nil {
-				return err
-			}
-			return registerTable(cmd.Context(), cmd.OutOrStdout(), cache, arches, kernels)
+			return registerTable(cmd.Context(), cmd.OutOrStdout(), arches, kernels)
 		},
 	}
 	cmd.Flags().StringSliceVar(&arches, "arch", []string{"amd64", "arm64"}, "Debian's names of architectures")
-	cmd.Flags().StringSliceVar(&kernels, "kernel", []string{"6.1", "6.12"}, "cloud kernels by series, or exact package names without the architecture at their end")
+	cmd.Flags().StringSliceVar(&kernels, "kernel", []string{"6.1", "6.12", "trixie-backports/7.3"}, "cloud kernels by series, or exact package names without the architecture at their end, of bookworm or SUITE/…")
 	return cmd
 }
 
-func registerTable(ctx context.Context, w io.Writer, cache string, arches, kernels []string) error {
+func registerTable(ctx context.Context, w io.Writer, arches, kernels []string) error {
 	fmt.Fprintln(w, "| package | version | image | function | address | bytes | form | instructions | executed | unknown | preserved | `last` | stack changes |")
 	fmt.Fprintln(w, "|---|---|---|---|---|--:|---|--:|--:|--:|---|---|--:|")
 	held := true
 	for _, arch := range arches {
-		archive, err := debian.Open(ctx, cache, arch)
-		if err != nil {
-			return err
-		}
 		for _, k := range kernels {
-			if strings.HasPrefix(k, "linux-image-") {
-				k += "-" + arch
+			archive, which, err := openFor(ctx, k, arch)
+			if err != nil {
+				return err
 			}
-			pkg, err := archive.Kernel(ctx, k)
+			if strings.HasPrefix(which, "linux-image-") {
+				which += "-" + arch
+			}
+			pkg, err := archive.Kernel(ctx, which)
 			if err != nil {
 				return err
 			}
@@ -70,11 +66,11 @@ func registerTable(ctx context.Context, w io.Writer, cache string, arches, kerne
 }
 
 func registerRows(w io.Writer, pkg debian.Package) (bool, error) {
-	images, err := filepath.Glob(filepath.Join(pkg.Dir, "boot", "vmlinuz-*"))
-	if err != nil || len(images) != 1 {
-		return false, fmt.Errorf("%d kernel images in its /boot", len(images))
+	tree, err := kmod.Open(pkg.Dir)
+	if err != nil {
+		return false, err
 	}
-	img, err := vmlinux.Open(images[0])
+	img, err := vmlinux.Open(tree.Image)
 	if err != nil {
 		return false, err
 	}

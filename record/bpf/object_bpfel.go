@@ -77,29 +77,36 @@ type ObjectSlot struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	ObjectMapShelves           = "shelves"
-	ObjectMapSlots             = "slots"
-	ObjectProgOnExec           = "on_exec"
-	ObjectProgOnExit           = "on_exit"
-	ObjectProgOnExitMmap       = "on_exit_mmap"
-	ObjectProgOnFork           = "on_fork"
-	ObjectProgOnFree           = "on_free"
-	ObjectProgOnPrepareExec    = "on_prepare_exec"
-	ObjectProgOnRename         = "on_rename"
-	ObjectProgOnSwitch         = "on_switch"
-	ObjectProgSnapshot         = "snapshot"
-	ObjectVarEventType         = "event_type"
-	ObjectVarGenerationAddress = "generation_address"
-	ObjectVarHasLazy           = "has_lazy"
-	ObjectVarHasTail           = "has_tail"
-	ObjectVarIsArm64           = "is_arm64"
-	ObjectVarLazyOffset        = "lazy_offset"
-	ObjectVarReservedOffset    = "reserved_offset"
-	ObjectVarSegmentSlots      = "segment_slots"
-	ObjectVarSegments          = "segments"
-	ObjectVarShelfType         = "shelf_type"
-	ObjectVarTailOffset        = "tail_offset"
-	ObjectVarTailSize          = "tail_size"
+	ObjectMapShelves             = "shelves"
+	ObjectMapSlots               = "slots"
+	ObjectProgOnExec             = "on_exec"
+	ObjectProgOnExecAgain        = "on_exec_again"
+	ObjectProgOnExit             = "on_exit"
+	ObjectProgOnExitAgain        = "on_exit_again"
+	ObjectProgOnExitMmap         = "on_exit_mmap"
+	ObjectProgOnExitMmapAgain    = "on_exit_mmap_again"
+	ObjectProgOnFork             = "on_fork"
+	ObjectProgOnForkAgain        = "on_fork_again"
+	ObjectProgOnFree             = "on_free"
+	ObjectProgOnFreeAgain        = "on_free_again"
+	ObjectProgOnPrepareExec      = "on_prepare_exec"
+	ObjectProgOnPrepareExecAgain = "on_prepare_exec_again"
+	ObjectProgOnRename           = "on_rename"
+	ObjectProgOnRenameAgain      = "on_rename_again"
+	ObjectProgOnSwitch           = "on_switch"
+	ObjectProgSnapshot           = "snapshot"
+	ObjectVarEventType           = "event_type"
+	ObjectVarGenerationAddress   = "generation_address"
+	ObjectVarHasLazy             = "has_lazy"
+	ObjectVarHasTail             = "has_tail"
+	ObjectVarIsArm64             = "is_arm64"
+	ObjectVarLazyOffset          = "lazy_offset"
+	ObjectVarReservedOffset      = "reserved_offset"
+	ObjectVarSegmentSlots        = "segment_slots"
+	ObjectVarSegments            = "segments"
+	ObjectVarShelfType           = "shelf_type"
+	ObjectVarTailOffset          = "tail_offset"
+	ObjectVarTailSize            = "tail_size"
 )
 
 // LoadObject returns the embedded CollectionSpec for Object.
@@ -144,15 +151,22 @@ type ObjectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ObjectProgramSpecs struct {
-	OnExec        *ebpf.ProgramSpec `ebpf:"on_exec"`
-	OnExit        *ebpf.ProgramSpec `ebpf:"on_exit"`
-	OnExitMmap    *ebpf.ProgramSpec `ebpf:"on_exit_mmap"`
-	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
-	OnFree        *ebpf.ProgramSpec `ebpf:"on_free"`
-	OnPrepareExec *ebpf.ProgramSpec `ebpf:"on_prepare_exec"`
-	OnRename      *ebpf.ProgramSpec `ebpf:"on_rename"`
-	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
-	Snapshot      *ebpf.ProgramSpec `ebpf:"snapshot"`
+	OnExec             *ebpf.ProgramSpec `ebpf:"on_exec"`
+	OnExecAgain        *ebpf.ProgramSpec `ebpf:"on_exec_again"`
+	OnExit             *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnExitAgain        *ebpf.ProgramSpec `ebpf:"on_exit_again"`
+	OnExitMmap         *ebpf.ProgramSpec `ebpf:"on_exit_mmap"`
+	OnExitMmapAgain    *ebpf.ProgramSpec `ebpf:"on_exit_mmap_again"`
+	OnFork             *ebpf.ProgramSpec `ebpf:"on_fork"`
+	OnForkAgain        *ebpf.ProgramSpec `ebpf:"on_fork_again"`
+	OnFree             *ebpf.ProgramSpec `ebpf:"on_free"`
+	OnFreeAgain        *ebpf.ProgramSpec `ebpf:"on_free_again"`
+	OnPrepareExec      *ebpf.ProgramSpec `ebpf:"on_prepare_exec"`
+	OnPrepareExecAgain *ebpf.ProgramSpec `ebpf:"on_prepare_exec_again"`
+	OnRename           *ebpf.ProgramSpec `ebpf:"on_rename"`
+	OnRenameAgain      *ebpf.ProgramSpec `ebpf:"on_rename_again"`
+	OnSwitch           *ebpf.ProgramSpec `ebpf:"on_switch"`
+	Snapshot           *ebpf.ProgramSpec `ebpf:"snapshot"`
 }
 
 // ObjectMapSpecs contains maps before they are loaded into the kernel.
@@ -234,26 +248,40 @@ type ObjectVariables struct {
 //
 // It can be passed to LoadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ObjectPrograms struct {
-	OnExec        *ebpf.Program `ebpf:"on_exec"`
-	OnExit        *ebpf.Program `ebpf:"on_exit"`
-	OnExitMmap    *ebpf.Program `ebpf:"on_exit_mmap"`
-	OnFork        *ebpf.Program `ebpf:"on_fork"`
-	OnFree        *ebpf.Program `ebpf:"on_free"`
-	OnPrepareExec *ebpf.Program `ebpf:"on_prepare_exec"`
-	OnRename      *ebpf.Program `ebpf:"on_rename"`
-	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
-	Snapshot      *ebpf.Program `ebpf:"snapshot"`
+	OnExec             *ebpf.Program `ebpf:"on_exec"`
+	OnExecAgain        *ebpf.Program `ebpf:"on_exec_again"`
+	OnExit             *ebpf.Program `ebpf:"on_exit"`
+	OnExitAgain        *ebpf.Program `ebpf:"on_exit_again"`
+	OnExitMmap         *ebpf.Program `ebpf:"on_exit_mmap"`
+	OnExitMmapAgain    *ebpf.Program `ebpf:"on_exit_mmap_again"`
+	OnFork             *ebpf.Program `ebpf:"on_fork"`
+	OnForkAgain        *ebpf.Program `ebpf:"on_fork_again"`
+	OnFree             *ebpf.Program `ebpf:"on_free"`
+	OnFreeAgain        *ebpf.Program `ebpf:"on_free_again"`
+	OnPrepareExec      *ebpf.Program `ebpf:"on_prepare_exec"`
+	OnPrepareExecAgain *ebpf.Program `ebpf:"on_prepare_exec_again"`
+	OnRename           *ebpf.Program `ebpf:"on_rename"`
+	OnRenameAgain      *ebpf.Program `ebpf:"on_rename_again"`
+	OnSwitch           *ebpf.Program `ebpf:"on_switch"`
+	Snapshot           *ebpf.Program `ebpf:"snapshot"`
 }
 
 func (p *ObjectPrograms) Close() error {
 	return _ObjectClose(
 		p.OnExec,
+		p.OnExecAgain,
 		p.OnExit,
+		p.OnExitAgain,
 		p.OnExitMmap,
+		p.OnExitMmapAgain,
 		p.OnFork,
+		p.OnForkAgain,
 		p.OnFree,
+		p.OnFreeAgain,
 		p.OnPrepareExec,
+		p.OnPrepareExecAgain,
 		p.OnRename,
+		p.OnRenameAgain,
 		p.OnSwitch,
 		p.Snapshot,
 	)

@@ -16,7 +16,7 @@
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
-enum kind { SWITCH = 1, FORK, EXEC, EXIT, FREE, PREPARE_EXEC, EXIT_MMAP, RENAME, SNAPSHOT, READY };
+enum kind { SWITCH = 1, FORK, EXEC, EXIT, FREE, PREPARE_EXEC, EXIT_MMAP, RENAME, SNAPSHOT, READY, AGAIN = 0x80 };
 
 struct task_view {
 	__u32 pid, tgid, flags, state;
@@ -188,10 +188,46 @@ static __always_inline int note(__u8 kind, struct task_struct *t, struct task_st
 	return 0;
 }
 
+/* A task of which nothing but its name is of interest any more. */
+static __always_inline int note_free(__u8 kind, struct task_struct *t)
+{
+	__u32 turn;
+	struct named *n = note_task(kind, t, &turn);
+
+	if (n)
+		finish(&n->e, turn);
+	return 0;
+}
+
+static __always_inline int note_rename(__u8 kind, struct task_struct *t, const char *comm)
+{
+	__u32 turn;
+	struct named *n = note_task(kind, t, &turn);
+
+	if (!n)
+		return 0;
+	if (bpf_probe_read_kernel_str(n->comm, sizeof(n->comm), comm) < 0)
+		n->comm[0] = 0;
+	finish(&n->e, turn);
+	return 0;
+}
+
+/*
+ * Where tracepoints can be preempted (7.3: SRCU around their calls, include/linux/tracepoint.h), a program may be
+ * interrupted by a task that comes to the same tracepoint, for which it then is not run (__bpf_trace_run,
+ * kernel/trace/bpf_trace.c). Hence all but sched_switch, where interrupts are off, have two programs: what one does not
+ * see the other one does, and the reader leaves out what both saw.
+ */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	return note(FORK, parent, child, child->mm, 0);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork_again, struct task_struct *parent, struct task_struct *child)
+{
+	return note(FORK | AGAIN, parent, child, child->mm, 0);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -200,21 +236,34 @@ int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *b
 	return note(EXEC, t, 0, t->mm, old_pid);
 }
 
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_again, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
+{
+	return note(EXEC | AGAIN, t, 0, t->mm, old_pid);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *t)
 {
 	return note(EXIT, t, 0, t->mm, 0);
 }
 
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit_again, struct task_struct *t)
+{
+	return note(EXIT | AGAIN, t, 0, t->mm, 0);
+}
+
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(on_free, struct task_struct *t)
 {
-	__u32 turn;
-	struct named *n = note_task(FREE, t, &turn);
+	return note_free(FREE, t);
+}
 
-	if (n)
-		finish(&n->e, turn);
-	return 0;
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(on_free_again, struct task_struct *t)
+{
+	return note_free(FREE | AGAIN, t);
 }
 
 SEC("tp_btf/sched_prepare_exec")
@@ -223,24 +272,34 @@ int BPF_PROG(on_prepare_exec, struct task_struct *t, struct linux_binprm *bprm)
 	return note(PREPARE_EXEC, t, 0, bprm->mm, 0);
 }
 
+SEC("tp_btf/sched_prepare_exec")
+int BPF_PROG(on_prepare_exec_again, struct task_struct *t, struct linux_binprm *bprm)
+{
+	return note(PREPARE_EXEC | AGAIN, t, 0, bprm->mm, 0);
+}
+
 SEC("tp_btf/exit_mmap")
 int BPF_PROG(on_exit_mmap, struct mm_struct *mm)
 {
 	return note(EXIT_MMAP, bpf_get_current_task_btf(), 0, mm, 0);
 }
 
+SEC("tp_btf/exit_mmap")
+int BPF_PROG(on_exit_mmap_again, struct mm_struct *mm)
+{
+	return note(EXIT_MMAP | AGAIN, bpf_get_current_task_btf(), 0, mm, 0);
+}
+
 SEC("tp_btf/task_rename")
 int BPF_PROG(on_rename, struct task_struct *t, const char *comm)
 {
-	__u32 turn;
-	struct named *n = note_task(RENAME, t, &turn);
+	return note_rename(RENAME, t, comm);
+}
 
-	if (!n)
-		return 0;
-	if (bpf_probe_read_kernel_str(n->comm, sizeof(n->comm), comm) < 0)
-		n->comm[0] = 0;
-	finish(&n->e, turn);
-	return 0;
+SEC("tp_btf/task_rename")
+int BPF_PROG(on_rename_again, struct task_struct *t, const char *comm)
+{
+	return note_rename(RENAME | AGAIN, t, comm);
 }
 
 SEC("iter/task")

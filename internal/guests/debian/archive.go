@@ -11,34 +11,47 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
 
-// Suite is the Debian release whose packages are used. Its kernels are the ones the project is measured against.
-const Suite = "bookworm"
+// Stable is the Debian release whose packages are used where no other is named. Its kernels are the ones the project is
+// measured against.
+const Stable = "bookworm"
 
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 // listsAge is how old the package lists may become before they are fetched again.
 const listsAge = 24 * time.Hour
 
-// Archive is Debian's archive for one architecture, with what was already fetched from it.
+// Archive is a suite of Debian's archive for one architecture, with what was already fetched from it.
 type Archive struct {
-	Arch string
-	dir  string
+	Arch  string
+	suite string
+	dir   string
 }
 
-// Open returns the archive for one of Debian's architectures ("amd64", "arm64"), keeping everything below cache.
+// Open returns Stable for one of Debian's architectures ("amd64", "arm64"), keeping everything below cache.
 func Open(ctx context.Context, cache, arch string) (*Archive, error) {
+	return OpenSuite(ctx, cache, Stable, arch)
+}
+
+var suiteName = regexp.MustCompile(`^[a-z]+(-backports)?$`)
+
+// OpenSuite returns another suite, "trixie-backports" say.
+func OpenSuite(ctx context.Context, cache, suite, arch string) (*Archive, error) {
+	if !suiteName.MatchString(suite) {
+		return nil, fmt.Errorf("%q is no name of a Debian suite, as in trixie-backports", suite)
+	}
 	if err := needTools(); err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(filepath.Join(cache, Suite+"-"+arch))
+	dir, err := filepath.Abs(filepath.Join(cache, suite+"-"+arch))
 	if err != nil {
 		return nil, err
 	}
-	archive := &Archive{Arch: arch, dir: dir}
+	archive := &Archive{Arch: arch, suite: suite, dir: dir}
 	if err := archive.configure(); err != nil {
 		return nil, err
 	}
@@ -64,7 +77,7 @@ func (a *Archive) configure() error {
 			return err
 		}
 	}
-	files := map[string]string{"apt.conf": aptConf(a.dir, a.Arch), "sources.list": sourcesList(), "status": ""}
+	files := map[string]string{"apt.conf": aptConf(a.dir, a.Arch), "sources.list": sourcesList(a.suite), "status": ""}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(a.dir, name), []byte(text), 0o644); err != nil {
 			return err
@@ -97,10 +110,13 @@ func aptConf(dir, arch string) string {
 	return conf.String()
 }
 
-func sourcesList() string {
+func sourcesList(suite string) string {
 	const line = "deb [signed-by=%s] http://deb.debian.org/%s main\n"
-	return fmt.Sprintf(line, keyring, "debian "+Suite) +
-		fmt.Sprintf(line, keyring, "debian-security "+Suite+"-security")
+	list := fmt.Sprintf(line, keyring, "debian "+suite)
+	if suite == Stable {
+		list += fmt.Sprintf(line, keyring, "debian-security "+suite+"-security")
+	}
+	return list
 }
 
 // refresh fetches the package lists when they are missing or old.

@@ -12,7 +12,7 @@ import (
 // Kernel fetches the newest cloud kernel of a series ("6.1", "6.12"), or one by its exact package name.
 func (a *Archive) Kernel(ctx context.Context, which string) (Package, error) {
 	if strings.HasPrefix(which, "linux-image-") {
-		return a.Unpack(ctx, which)
+		return a.unpackKernel(ctx, which)
 	}
 	out, err := a.run(ctx, "apt-cache", "pkgnames", "linux-image-"+which+".")
 	if err != nil {
@@ -20,9 +20,26 @@ func (a *Archive) Kernel(ctx context.Context, which string) (Package, error) {
 	}
 	name, err := newestKernel(strings.Fields(out), which, a.Arch)
 	if err != nil {
-		return Package{}, err
+		return Package{}, fmt.Errorf("%s: %w", a.suite, err)
 	}
-	return a.Unpack(ctx, name)
+	return a.unpackKernel(ctx, name)
+}
+
+// unpackKernel unpacks a kernel's package, and from 7.2 on those into which it was split: the image, the modules and what
+// it was configured with.
+func (a *Archive) unpackKernel(ctx context.Context, name string) (Package, error) {
+	kernel := strings.TrimPrefix(name, "linux-image-")
+	names := []string{name}
+	for _, part := range []string{"linux-binary-", "linux-modules-", "linux-base-"} {
+		out, err := a.run(ctx, "apt-cache", "pkgnames", part+kernel)
+		if err != nil {
+			return Package{}, err
+		}
+		if slices.Contains(strings.Fields(out), part+kernel) {
+			names = append(names, part+kernel)
+		}
+	}
+	return a.unpack(ctx, name, append([]string{"download"}, names...)...)
 }
 
 // newestKernel chooses the newest signed cloud kernel of a series. The archive keeps several side by side under names
@@ -39,7 +56,7 @@ func newestKernel(names []string, series, arch string) (string, error) {
 		}
 	}
 	if len(candidates) == 0 {
-		return "", fmt.Errorf("%s has no cloud kernel of series %q for %s", Suite, series, arch)
+		return "", fmt.Errorf("there is no cloud kernel of series %q for %s", series, arch)
 	}
 	return slices.MaxFunc(candidates, func(x, y string) int { return slices.Compare(numbers(x), numbers(y)) }), nil
 }

@@ -16,6 +16,7 @@ import (
 type Tree struct {
 	Release string // as uname -r will print it
 	Image   string // the file that is booted
+	Config  string // the file that tells how it was configured; empty if there is none
 
 	modules string            // the directory of this release's modules
 	files   map[string]string // module name → file
@@ -24,25 +25,45 @@ type Tree struct {
 
 // Open finds the one kernel below root.
 func Open(root string) (*Tree, error) {
-	images, err := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*"))
-	if err != nil {
+	tree := &Tree{files: map[string]string{}}
+	var err error
+	if tree.Image, tree.Release, err = findImage(root); err != nil {
 		return nil, err
 	}
-	if len(images) != 1 {
-		return nil, fmt.Errorf("%s holds %d kernels (boot/vmlinuz-*), want exactly one", root, len(images))
-	}
-	release := strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-")
-	tree := &Tree{Release: release, Image: images[0], files: map[string]string{}}
 	for _, lib := range []string{"lib/modules", "usr/lib/modules"} {
-		dir := filepath.Join(root, lib, release)
+		dir := filepath.Join(root, lib, tree.Release)
 		if _, err := os.Stat(dir); err == nil {
 			tree.modules = dir
 		}
 	}
 	if tree.modules == "" {
-		return nil, fmt.Errorf("%s holds the kernel %s but no lib/modules/%s", root, release, release)
+		return nil, fmt.Errorf("%s holds the kernel %s but no lib/modules/%s", root, tree.Release, tree.Release)
+	}
+	for _, config := range []string{filepath.Join(root, "boot/config-"+tree.Release), filepath.Join(tree.modules, "config")} {
+		if _, err := os.Stat(config); err == nil {
+			tree.Config = config
+		}
 	}
 	return tree, tree.index()
+}
+
+// findImage looks where Debian puts kernels: below /boot, and since 7.2 beside their modules.
+func findImage(root string) (image, release string, err error) {
+	boot, err := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*"))
+	if err != nil {
+		return "", "", err
+	}
+	beside, err := filepath.Glob(filepath.Join(root, "usr/lib/modules/*/vmlinuz"))
+	if err != nil {
+		return "", "", err
+	}
+	switch {
+	case len(boot) == 1 && len(beside) == 0:
+		return boot[0], strings.TrimPrefix(filepath.Base(boot[0]), "vmlinuz-"), nil
+	case len(boot) == 0 && len(beside) == 1:
+		return beside[0], filepath.Base(filepath.Dir(beside[0])), nil
+	}
+	return "", "", fmt.Errorf("%s holds %d kernels (boot/vmlinuz-*, usr/lib/modules/*/vmlinuz), want exactly one", root, len(boot)+len(beside))
 }
 
 // index notes every module's file and which modules are part of the kernel image. modules.dep is not there to be read:
