@@ -116,12 +116,14 @@ func (w *writer) one(raw []byte) error {
 	w.Events++
 	w.lastTime = e.Time
 	if e.Kind == tape.Switch {
-		w.switched(e)
+		if err := w.switched(e); err != nil {
+			return err
+		}
 	}
 	return w.out.Write(e)
 }
 
-func (w *writer) switched(e *tape.Event) {
+func (w *writer) switched(e *tape.Event) error {
 	w.Switches++
 	if e.Next.MM != tape.NoMM && e.Next.MM != e.Prev.ActiveMM {
 		w.Loads++
@@ -130,10 +132,13 @@ func (w *writer) switched(e *tape.Event) {
 		w.on = append(w.on, onCPU{})
 	}
 	c := &w.on[e.CPU]
-	if c.seen && c.pid != e.Prev.PID {
-		w.Gaps++
-	}
+	was := *c
 	*c = onCPU{e.Next.PID, true}
+	if !was.seen || was.pid == e.Prev.PID {
+		return nil
+	}
+	w.Gaps++
+	return w.out.Write(&tape.Event{Kind: tape.Gap, CPU: e.CPU, Time: e.Time, Prev: tape.Task{PID: was.pid}})
 }
 
 // noteLost notes in the file what the kernel's buffer had no room for.

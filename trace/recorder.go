@@ -106,6 +106,7 @@ func (r *recorder) fill(e *Event) bool {
 		e.Kind, e.Count, e.CPU = Lost, uint64(row.Arg), Unknown
 		r.lost.Dropped += e.Count
 	default:
+		// A gap is found again by whoever replays the file.
 		return false
 	}
 	return true

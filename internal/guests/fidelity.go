@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"switchyard/record/verify"
@@ -35,7 +36,6 @@ func (c *cell) print() {
 // fidelity is the table of all guests.
 func fidelity(cells []cell) string {
 	var text strings.Builder
-	text.WriteString(fidelityHead)
 	facts := []verify.Fact{}
 	for f := range verify.Fact(len(verify.Report{}.Facts)) {
 		for _, c := range cells {
@@ -77,15 +77,30 @@ func fidelity(cells []cell) string {
 // floor cuts off, so that 100 % means all.
 func floor(percent float64) float64 { return float64(int(percent*1000)) / 1000 }
 
-const fidelityHead = `# How often the machine predicts what a kernel did
+// The lines between which docs/fidelity.md has the table.
+const (
+	tableBegins = "<!-- written by go run ./internal/guests matrix -->\n"
+	tableEnds   = "<!-- end of what it wrote -->\n"
+)
 
-Written by ` + "`go run ./internal/guests matrix --out docs/predictions.md`" + `; do not edit. Each kernel is Debian's, booted under QEMU's
-software emulation with transparent_hugepage=never, and recorded while a mixed load runs; where there are rollovers, while so
-many children are forked that arm64's ASIDs are used up. The machine is driven by the schedule alone; of each fact the share of switches is given
-at which it was what the kernel had. Percentages are cut off, not rounded: 100 means every one. On several CPUs a count
-is an interval while another CPU is between its event and what it does then.
+// insert puts the table in the place of the one that a document has.
+func insert(document, table string) (string, error) {
+	before, rest, begins := strings.Cut(document, tableBegins)
+	_, after, ends := strings.Cut(rest, tableEnds)
+	if !begins || !ends {
+		return "", fmt.Errorf("it has no place for the table: a line %q and after it a line %q", strings.TrimSpace(tableBegins), strings.TrimSpace(tableEnds))
+	}
+	return before + tableBegins + table + tableEnds + after, nil
+}
 
-Emulation has no PCID, so x86's slots are those of a CPU without: one. A recording made on a machine with PCID is verified
-with all six in use, but holds the generation of the loaded one only.
-
-`
+func rewrite(path, table string) error {
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text, err := insert(string(old), table)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
+}

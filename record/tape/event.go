@@ -16,10 +16,11 @@ const (
 	Snapshot                // Prev exists; Arg is its parent's pid
 	Ready                   // the snapshot is complete
 	Lost                    // Arg events were dropped since the last such row
+	Gap                     // a switch on CPU was not seen: Prev was switched to, and is not who leaves now
 	kinds
 )
 
-var kindNames = [kinds]string{"switch", "fork", "exec", "exit", "free", "prepare_exec", "exit_mmap", "rename", "snapshot", "ready", "lost"}
+var kindNames = [kinds]string{"switch", "fork", "exec", "exit", "free", "prepare_exec", "exit_mmap", "rename", "snapshot", "ready", "lost", "gap"}
 
 func (k Kind) String() string {
 	if k < kinds {

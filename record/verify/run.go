@@ -106,7 +106,7 @@ func (r *run) take(e *tape.Event) error {
 		r.report.Dropped += uint64(e.Arg)
 		r.disturbAll()
 		return nil
-	case tape.Ready, tape.Rename, tape.PrepareExec:
+	case tape.Ready, tape.Rename, tape.PrepareExec, tape.Gap:
 		return nil
 	case tape.Snapshot:
 		return r.snapshot(e)
