@@ -47,6 +47,9 @@ func empty(s *machine.State) {
 	s.MMs[machine.InitMM] = machine.MM{Users: 2, Count: 1, ExtUsers: 2, Serial: 1, Alive: machine.NewLife}
 	s.Global.NextMMSerial = 1
 	s.Global.ASIDLockedBy = machine.NoCPU
+	for i := range s.Buffers {
+		s.Buffers[i] = machine.EmptyBuffer
+	}
 	for i := range s.CPUs {
 		id := machine.TaskID(i)
 		t := &s.Tasks[i]

@@ -56,6 +56,9 @@ func (m *Machine) enter(cpu machine.CPUID, entry uint32, args machine.Frame) err
 func (m *Machine) bottom(cpu machine.CPUID) {
 	stack := m.S.CPUs[cpu].Stack
 	if m.S.Tasks[stack].Depth == 0 {
+		if m.S.Buffered() && m.S.InUserMode(cpu) {
+			m.S.UserRan(cpu)
+		}
 		m.S.Push(stack).PC = m.exitToUser
 	}
 }
@@ -98,6 +101,9 @@ func (m *Machine) Interrupt(cpu machine.CPUID) bool {
 func (m *Machine) take(cpu machine.CPUID, handler uint32) {
 	m.Push(cpu, handler, machine.Frame{})
 	m.S.CPUs[cpu].IRQOff = true
+	if m.S.Buffered() {
+		m.cameByInterrupt(m.S.CPUs[cpu].Stack)
+	}
 }
 
 // Settle runs cpu to the end of what it has begun; whenever it has to wait for others, or has work

@@ -20,6 +20,9 @@ func leavePrev(c *step.Ctx) {
 		c.Broken("I20", "finish_task_switch was told that the running task is the one that left: last was lost")
 	}
 	c.T(c.F.Prev).OnCPU = false
+	if c.S.Buffered() {
+		c.S.Release(c.CPU)
+	}
 }
 
 func finishLock(c *step.Ctx) {
@@ -63,7 +66,7 @@ var (
 
 func syncCore(c *step.Ctx) {
 	if c.MM(c.F.MM).MembarrierState&MembarrierSyncCore != 0 {
-		c.C.SyncCore = true
+		c.Serialise()
 	}
 }
 

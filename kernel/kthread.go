@@ -8,13 +8,13 @@ import (
 // In these paths MM is the address space to use; whoever calls holds a user reference to it.
 
 func setKthreadMM(c *step.Ctx) {
-	t := c.Task()
-	t.MM, t.UsingMM = c.F.MM, true
+	c.S.StoreMM(c.CPU, c.C.Current, c.F.MM)
+	c.Task().UsingMM = true
 }
 
 func clearKthreadMM(c *step.Ctx) {
-	t := c.Task()
-	t.MM, t.UsingMM = machine.NoMM, false
+	c.S.StoreMM(c.CPU, c.C.Current, machine.NoMM)
+	c.Task().UsingMM = false
 }
 
 func readKthreadActive() step.Node {

@@ -53,6 +53,27 @@ func (c *Ctx) Barrier() {
 	c.C.BarrierSinceUser = true
 	c.C.BarrierSinceCurr = true
 	c.C.BarrierSinceCall = true
+	if c.S.Buffered() {
+		c.S.Drain(c.CPU)
+	}
+}
+
+// Serialise is an instruction that serialises the core, on this CPU: what was fetched ahead is forgotten.
+func (c *Ctx) Serialise() {
+	c.C.SyncCore = true
+	if c.S.Buffered() {
+		c.S.SerialiseCore(c.CPU)
+	}
+}
+
+// LoadRoot is what a write of the root register is beside: a full barrier that serialises the core.
+func (c *Ctx) LoadRoot() {
+	c.C.BarrierSinceUser = true
+	c.C.BarrierSinceCurr = true
+	c.C.BarrierSinceCall = true
+	if c.S.Buffered() {
+		c.S.DrainAndSerialise(c.CPU)
+	}
 }
 
 // Prime puts a frame on a stack that no CPU stands on yet, as copy_thread does for a new task. Who
