@@ -277,14 +277,14 @@ func (y *symmetry) buffer(b *machine.StoreBuffer) {
 	for _, m := range [...]*machine.MMID{&b.MM, &b.User, &b.Fetched} {
 		y.mm(m)
 	}
-	for _, set := range [...]*uint64{&b.Owed, &b.Stale, &b.Late} {
+	for _, set := range [...]*machine.TaskSet{&b.Owed, &b.Stale, &b.Late} {
 		*set = y.taskSet(*set)
 	}
 }
 
-func (y *symmetry) taskSet(was uint64) (is uint64) {
+func (y *symmetry) taskSet(was machine.TaskSet) (is machine.TaskSet) {
 	for ; was != 0; was &= was - 1 {
-		is |= 1 << uint(y.tasks[bits.TrailingZeros64(was)])
+		is |= machine.TaskSetOf(y.tasks[bits.TrailingZeros64(uint64(was))])
 	}
 	return is
 }

@@ -14,8 +14,6 @@ import (
 //
 // With the sync-core form, no other thread may run code after the call that its CPU fetched before it.
 
-func callerBit(t machine.TaskID) uint64 { return 1 << uint(t) }
-
 // userRan brings the store buffers of all CPUs in user mode up to now.
 func userRan(c *step.Ctx) {
 	for i := range c.S.CPUs {
@@ -32,14 +30,14 @@ func beginMembarrier(c *step.Ctx) {
 		return
 	}
 	userRan(c)
-	bit := callerBit(c.C.Current)
+	caller := machine.TaskSetOf(c.C.Current)
 	for i := range c.S.Buffers {
 		b := &c.S.Buffers[i]
 		if b.UserAt != 0 && b.User == c.F.MM {
-			b.Owed |= bit
+			b.Owed |= caller
 		}
 		if syncCoreForm(c) && b.Fetched == c.F.MM {
-			b.Stale |= bit
+			b.Stale |= caller
 		}
 	}
 }
@@ -50,20 +48,20 @@ func endMembarrier(c *step.Ctx) {
 		checkBarriers(c)
 		return
 	}
-	bit := callerBit(c.C.Current)
+	caller := machine.TaskSetOf(c.C.Current)
 	for i := range c.S.Buffers {
 		b := &c.S.Buffers[i]
-		if b.Owed&bit != 0 {
+		if b.Owed&caller != 0 {
 			c.Broken("I22", "a store of another thread that may have missed what was stored before membarrier is not in memory when membarrier returns")
 		}
-		if b.Stale&bit != 0 {
-			b.Late |= bit
+		if b.Stale&caller != 0 {
+			b.Late |= caller
 			if c.S.InUserMode(machine.CPUID(i)) && c.T(c.S.CPUs[i].Curr).Kind == machine.UserTask {
 				c.Broken("I22", staleCode)
 			}
 		}
-		b.Owed &^= bit
-		b.Stale &^= bit
+		b.Owed &^= caller
+		b.Stale &^= caller
 	}
 }
 
@@ -90,7 +88,7 @@ func fetchedInTime(c *step.Ctx) {
 		c.S.SerialiseCore(c.CPU)
 	}
 	b := &c.S.Buffers[c.CPU]
-	if b.Late&^callerBit(c.C.Current) != 0 && b.Fetched == c.Task().MM {
+	if b.Late&^machine.TaskSetOf(c.C.Current) != 0 && b.Fetched == c.Task().MM {
 		c.Broken("I22", staleCode)
 	}
 }

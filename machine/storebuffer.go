@@ -27,6 +27,12 @@ func (m MemoryOrder) String() string {
 // MaxBufferedTasks is how many tasks a machine with store buffers has room for: each has a bit in those.
 const MaxBufferedTasks = 64
 
+// TaskSet is a set of tasks, a bit each.
+type TaskSet uint64
+
+// TaskSetOf is the set of one task.
+func TaskSetOf(t TaskID) TaskSet { return 1 << uint(t) }
+
 // StoreBuffer is what a CPU has stored and others do not see yet, as far as membarrier counts on it: the
 // CPU's rq->curr, the running task's mm, and what user mode stores. The machine itself holds the new
 // values, as the CPU that stored them sees them; the buffer holds what everybody else still finds. A second
@@ -39,7 +45,7 @@ const MaxBufferedTasks = 64
 type StoreBuffer struct {
 	Curr TaskID `name:"rq->curr to others"` // what others find at rq->curr
 	MM   MMID   `name:"mm to others"`       // what others find at the mm of Of
-	Of   TaskID `name:"mm to others, of"`
+	Of   TaskID `name:"mm to others of"`
 	User MMID   `name:"user stores"` // the address space that user mode stored to
 
 	// The place of each store in the buffer, from 1; 0 where there is none. With WeakStores all are 1.
@@ -54,9 +60,9 @@ type StoreBuffer struct {
 
 	// Sets of tasks. A user store in Owed was in the buffer when that task called membarrier. What was
 	// fetched ahead in Stale was so when that task called for a serialised core, and in Late its call is over.
-	Owed  uint64 `name:"user store before membarrier of,hex"`
-	Stale uint64 `name:"fetched before membarrier of,hex"`
-	Late  uint64 `name:"fetched before finished membarrier of,hex"`
+	Owed  TaskSet `name:"user store before membarrier of"`
+	Stale TaskSet `name:"fetched before membarrier of"`
+	Late  TaskSet `name:"fetched before finished membarrier of"`
 }
 
 // EmptyBuffer is a StoreBuffer with nothing in it.
