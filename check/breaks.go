@@ -56,7 +56,7 @@ var needs = map[string]struct {
 	"x86-user-pcid-forgotten": {options: []string{"pti"}},
 	// Elsewhere another barrier, or the order of stores, stands in.
 	"membarrier-exit-mm":        {arch: on(machine.ARM64)},
-	"membarrier-kthread-use-mm": {arch: on(machine.ARM64), size: Size{Tasks: 3}, actions: []string{"sleep", "use", "membarrier"}},
+	"membarrier-kthread-use-mm": {arch: on(machine.ARM64), size: Size{Tasks: 3, MMs: 1}, actions: []string{"sleep", "use", "membarrier"}},
 	"membarrier-lazy-same-mm":   {arch: on(machine.Classic)},
 }
 

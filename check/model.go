@@ -130,6 +130,7 @@ var actionNames = []struct {
 	{"speculate", "the hardware walks what is loaded, at any time", func(e *tasks) { e.fill = true }},
 	{"membarrier", "a registered process calls membarrier", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierPrivate) }},
 	{"sync-core", "likewise, its sync-core form", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierSyncCore) }},
+	{"global", "somebody calls its form for all registered processes", func(e *tasks) { e.global = true }},
 	{"pin", "a device pins and unpins an ASID", func(e *tasks) { e.pin = true }},
 }
 
@@ -283,6 +284,9 @@ func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*ker
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
 		normal: true, rename: true, entries: entriesOf(prog)}
 	w.quiet, w.queued = quietSteps(prog)
+	if env.global {
+		notQuietForGlobal(prog, w.quiet)
+	}
 	if m.S.Buffered() {
 		w.drains = drainingSteps(prog)
 	}

@@ -92,6 +92,18 @@ func quietSteps(p *step.Program) (at []quiet, queued []bool) {
 	return at, queued
 }
 
+// readByGlobal are quiet steps that store what GLOBAL_EXPEDITED looks at.
+var readByGlobal = map[string]string{"context_switch": "membarrier_switch_mm"}
+
+// notQuietForGlobal takes back what is said of those.
+func notQuietForGlobal(p *step.Program, at []quiet) {
+	for pc := range at {
+		if in := p.At(uint32(pc)); in.Path != nil && in.Label != "" && readByGlobal[in.Path.Name] == in.Label {
+			at[pc] = loud
+		}
+	}
+}
+
 // draining are quiet steps that empty the CPU's store buffer, or forget what it fetched ahead. They are quiet
 // no longer where it has something in it that others look at.
 var draining = map[string][]string{

@@ -9,12 +9,13 @@ import (
 const (
 	MembarrierPrivate  = 1
 	MembarrierSyncCore = 2
+	MembarrierGlobal   = 4 // the process wants to be asked by GLOBAL_EXPEDITED, which anybody may call
 )
 
 // In membarrier's paths N is the command's bit, CPU the next CPU to look at and Val the CPUs to ask, as a mask
-// that begins with CPU Val2. GLOBAL (a wait for every CPU to schedule), GLOBAL_EXPEDITED and the rseq form are
-// not modelled. GLOBAL_EXPEDITED is the one that rq->membarrier_state is for: it asks the CPUs whose run queue
-// says that what runs there registered. The private commands look at rq->curr->mm, and never at that field.
+// that begins with CPU Val2. GLOBAL (a wait for every CPU to schedule) and the rseq form are not modelled.
+// GLOBAL_EXPEDITED is the one that rq->membarrier_state is for: it asks the CPUs whose run queue says that what
+// runs there registered. The private commands look at rq->curr->mm, and never at that field.
 
 // maskBits is how many CPUs are asked at once.
 const maskBits = 64
@@ -50,21 +51,29 @@ func looks(c *step.Ctx) int {
 	return n
 }
 
-// look notes the next CPU if it runs a thread of the address space.
-func look(c *step.Ctx) {
-	cpu := c.F.CPU
-	c.F.CPU++
-	if !c.S.CPUs[cpu].Online {
-		return
+// look notes the next CPU if what runs there is wanted.
+func look(wanted func(c *step.Ctx, cpu machine.CPUID, mm machine.MMID) bool) func(*step.Ctx) {
+	return func(c *step.Ctx) {
+		cpu := c.F.CPU
+		c.F.CPU++
+		if !c.S.CPUs[cpu].Online {
+			return
+		}
+		mm := c.T(c.S.CPUs[cpu].Curr).MM
+		if c.S.Buffered() {
+			ways, _ := c.S.Looks(c.CPU, cpu)
+			mm = c.S.SeeMM(c.CPU, cpu, ways[c.Choice])
+		}
+		if wanted(c, cpu, mm) {
+			c.F.Val |= 1 << (uint64(cpu) - c.F.Val2)
+		}
 	}
-	mm := c.T(c.S.CPUs[cpu].Curr).MM
-	if c.S.Buffered() {
-		ways, _ := c.S.Looks(c.CPU, cpu)
-		mm = c.S.SeeMM(c.CPU, cpu, ways[c.Choice])
-	}
-	if mm == c.F.MM {
-		c.F.Val |= 1 << (uint64(cpu) - c.F.Val2)
-	}
+}
+
+func threadOfMM(c *step.Ctx, _ machine.CPUID, mm machine.MMID) bool { return mm == c.F.MM }
+
+func askMembers() step.Node {
+	return step.Choose("rcu_dereference(cpu_rq(cpu)->curr)", "a thread of this mm runs there: it will be asked; a borrower will not", looks, look(threadOfMM))
 }
 
 func inMask(c *step.Ctx, cpu machine.CPUID) bool {
@@ -81,18 +90,25 @@ func askMask(call func(*step.Ctx) machine.CallKind) step.Node {
 
 func plainBarrier(*step.Ctx) machine.CallKind { return machine.CallMembarrier }
 
-// membarrierForm is what releases differ in.
+// membarrierForm is what releases and commands differ in.
 type membarrierForm struct {
+	look  step.Node                        // looks at the next CPU
 	alone func(*step.Ctx) bool             // there is nobody to ask
 	call  func(*step.Ctx) machine.CallKind // what each CPU is asked for
 	own   step.Seq                         // what the caller's CPU does beside
 }
 
 func privateExpedited(form membarrierForm) step.Seq {
+	form.look = askMembers()
+	return append(step.Seq{
+		step.Do("mm = current->mm", "whose threads are meant, and did they register", mayCall),
+		step.If("not registered", wasLast, step.Then(step.Return()), nil),
+	}, form.body()...)
+}
+
+func (form membarrierForm) body() step.Seq {
 	ask := step.Seq{
-		step.While("another CPU to look at", moreInMask, step.Seq{
-			step.Choose("rcu_dereference(cpu_rq(cpu)->curr)", "a thread of this mm runs there: it will be asked; a borrower will not", looks, look),
-		}),
+		step.While("another CPU to look at", moreInMask, step.Seq{form.look}),
 		step.Do("preempt_disable", "who asks and who waits for the answers is one CPU", func(c *step.Ctx) { c.C.Preempt++ }),
 		askMask(form.call),
 	}
@@ -104,8 +120,6 @@ func privateExpedited(form membarrierForm) step.Seq {
 			c.F.Val, c.F.Val2 = 0, c.F.Val2+maskBits
 		}))
 	return step.Seq{
-		step.Do("mm = current->mm", "whose threads are meant, and did they register", mayCall),
-		step.If("not registered", wasLast, step.Then(step.Return()), nil),
 		step.Do("num_online_cpus", "is there anybody to ask", func(c *step.Ctx) {
 			c.F.Val = truth(form.alone(c))
 			if wasLast(c) {

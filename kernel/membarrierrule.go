@@ -14,6 +14,14 @@ import (
 //
 // With the sync-core form, no other thread may run code after the call that its CPU fetched before it.
 
+// meant tells whether a call is for the threads of mm.
+func meant(c *step.Ctx, mm machine.MMID) bool {
+	if c.F.N == MembarrierGlobal {
+		return c.MM(mm).MembarrierReady&MembarrierGlobal != 0
+	}
+	return mm == c.F.MM
+}
+
 // userRan brings the store buffers of all CPUs in user mode up to now.
 func userRan(c *step.Ctx) {
 	for i := range c.S.CPUs {
@@ -33,7 +41,7 @@ func beginMembarrier(c *step.Ctx) {
 	caller := machine.TaskSetOf(c.C.Current)
 	for i := range c.S.Buffers {
 		b := &c.S.Buffers[i]
-		if b.UserAt != 0 && b.User == c.F.MM {
+		if b.UserAt != 0 && meant(c, b.User) {
 			b.Owed |= caller
 		}
 		if syncCoreForm(c) && b.Fetched == c.F.MM {
@@ -74,7 +82,7 @@ func nothingOwed(c *step.Ctx) {
 	}
 	userRan(c)
 	for i := range c.S.Buffers {
-		if b := &c.S.Buffers[i]; machine.CPUID(i) != c.CPU && b.UserAt != 0 && b.User == c.F.MM {
+		if b := &c.S.Buffers[i]; machine.CPUID(i) != c.CPU && b.UserAt != 0 && meant(c, b.User) {
 			c.Broken("I22", "membarrier found nobody to ask, and another CPU has stores of the process in its buffer")
 		}
 	}
@@ -112,7 +120,7 @@ func checkBarriers(c *step.Ctx) {
 	c.S.Global.Membarriers--
 	for i := range c.S.CPUs {
 		there := &c.S.CPUs[i]
-		if c.S.InUserMode(machine.CPUID(i)) && !there.BarrierSinceCall && c.T(there.Curr).MM == c.F.MM {
+		if c.S.InUserMode(machine.CPUID(i)) && !there.BarrierSinceCall && meant(c, c.T(there.Curr).MM) {
 			c.Broken("I22", "a CPU runs a thread of the process and has had no barrier since membarrier was called")
 		}
 	}
