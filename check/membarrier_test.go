@@ -51,6 +51,7 @@ func searchMembarrier(t *testing.T, s Setup) *Result {
 // What Linux got wrong up to 5.10 is wrong in 5.0: the sync-core form on x86; exit_mm, exec_mmap (up to 5.3)
 // and kthread_use_mm on arm64.
 func TestMembarrierUpTo510(t *testing.T) {
+	secondsLong(t)
 	arm := machine.ARM64
 	for _, s := range []Setup{
 		{Actions: []string{"preempt", "sync-core"}},
@@ -96,6 +97,7 @@ func TestSyncCorePastKthreadUseMM(t *testing.T) {
 // queue goes on saying so: GLOBAL_EXPEDITED passes over a CPU that runs a registered process. Without the
 // early return the rule would hold, as it does in 5.0, which looks at the mm itself.
 func TestGlobalExpeditedPastBorrower(t *testing.T) {
+	secondsLong(t)
 	s := Setup{Release: machine.Newest, Size: Size{Tasks: 3, MMs: 1}, Actions: []string{"sleep", "use", "global"}}
 	if got := rule(searchMembarrier(t, s)); got != "I22" {
 		t.Errorf("as it is: %q", got)
@@ -150,6 +152,7 @@ func searchEdited(t *testing.T, s Setup, e kernel.Edit) *Result {
 
 // A full search finds each of the breaks too.
 func TestMembarrierBreaksInFull(t *testing.T) {
+	secondsLong(t)
 	for _, b := range Breaks() {
 		if b.Model != "membarrier" {
 			continue
@@ -178,5 +181,11 @@ func TestEachBarrierCounts(t *testing.T) {
 		if got := rule(r); got != "I21" && got != "I22" {
 			t.Errorf("without %s/%s: %q", at[0], at[1], got)
 		}
+	}
+}
+
+func secondsLong(t *testing.T) {
+	if testing.Short() || raceDetector {
+		t.Skip("takes seconds")
 	}
 }

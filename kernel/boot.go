@@ -57,6 +57,7 @@ func empty(s *machine.State) {
 		s.Global.NextTaskSerial++
 		t.Serial = s.Global.NextTaskSerial
 		s.CPUs[i] = machine.CPU{Stack: id, Current: id, Curr: id, Idle: id, Root: machine.InitMM, PrevMM: machine.NoMM,
-			LockedBy: machine.NoCPU, Pick: machine.NoTask, CallMM: machine.NoMM, BarrierSinceUser: true, BarrierSinceCurr: true}
+			LockedBy: machine.NoCPU, Pick: machine.NoTask, CallMM: machine.NoMM, BarrierSinceUser: true, BarrierSinceCurr: true,
+			Serialised: !s.Buffered()}
 	}
 }

@@ -217,7 +217,4 @@ func prepareTask(c *step.Ctx) {
 		c.Broken("I1", "the task switched to still runs, or has not finished leaving, on another CPU")
 	}
 	next.OnCPU = true
-	if c.S.Buffered() {
-		c.S.TakeOver(c.F.Next)
-	}
 }

@@ -42,6 +42,9 @@ func (m *Machine) Enter(cpu machine.CPUID, path string, args machine.Frame) erro
 
 // Push has the task that runs on cpu enter the path at entry. Nothing runs yet.
 func (m *Machine) Push(cpu machine.CPUID, entry uint32, args machine.Frame) {
+	if m.S.Buffered() && m.S.InUserMode(cpu) {
+		m.S.UserRan(cpu)
+	}
 	m.bottom(cpu)
 	m.BeginAt(cpu, entry, args)
 }
@@ -56,9 +59,6 @@ func (m *Machine) enter(cpu machine.CPUID, entry uint32, args machine.Frame) err
 func (m *Machine) bottom(cpu machine.CPUID) {
 	stack := m.S.CPUs[cpu].Stack
 	if m.S.Tasks[stack].Depth == 0 {
-		if m.S.Buffered() && m.S.InUserMode(cpu) {
-			m.S.UserRan(cpu)
-		}
 		m.S.Push(stack).PC = m.exitToUser
 	}
 }

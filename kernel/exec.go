@@ -27,9 +27,7 @@ func setActiveStep() step.Node {
 }
 
 func setMMStep() step.Node {
-	return step.Do("tsk->mm = mm", "the task has the new address space as its own", func(c *step.Ctx) {
-		c.S.StoreMM(c.CPU, c.C.Current, c.F.MM)
-	})
+	return step.Do("tsk->mm = mm", "the task has the new address space as its own", func(c *step.Ctx) { c.Task().MM = c.F.MM })
 }
 
 func membarrierExec() step.Node {

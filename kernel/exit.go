@@ -18,9 +18,7 @@ func bugActiveMM() step.Node {
 }
 
 func clearMM() step.Node {
-	return step.Do("current->mm = NULL", "from here on the scheduler takes it for a kernel task that borrows", func(c *step.Ctx) {
-		c.S.StoreMM(c.CPU, c.C.Current, machine.NoMM)
-	})
+	return step.Do("current->mm = NULL", "from here on the scheduler takes it for a kernel task that borrows", func(c *step.Ctx) { c.Task().MM = machine.NoMM })
 }
 
 func exitBody(grab string, window bool) step.Seq {

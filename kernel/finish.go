@@ -20,9 +20,6 @@ func leavePrev(c *step.Ctx) {
 		c.Broken("I20", "finish_task_switch was told that the running task is the one that left: last was lost")
 	}
 	c.T(c.F.Prev).OnCPU = false
-	if c.S.Buffered() {
-		c.S.Release(c.CPU)
-	}
 }
 
 func finishLock(c *step.Ctx) {

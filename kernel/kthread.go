@@ -8,13 +8,13 @@ import (
 // In these paths MM is the address space to use; whoever calls holds a user reference to it.
 
 func setKthreadMM(c *step.Ctx) {
-	c.S.StoreMM(c.CPU, c.C.Current, c.F.MM)
-	c.Task().UsingMM = true
+	t := c.Task()
+	t.MM, t.UsingMM = c.F.MM, true
 }
 
 func clearKthreadMM(c *step.Ctx) {
-	c.S.StoreMM(c.CPU, c.C.Current, machine.NoMM)
-	c.Task().UsingMM = false
+	t := c.Task()
+	t.MM, t.UsingMM = machine.NoMM, false
 }
 
 func readKthreadActive() step.Node {

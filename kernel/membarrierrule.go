@@ -37,6 +37,7 @@ func beginMembarrier(c *step.Ctx) {
 		beginBarriers(c)
 		return
 	}
+	c.S.Drain(c.CPU)
 	userRan(c)
 	caller := machine.TaskSetOf(c.C.Current)
 	for i := range c.S.Buffers {
@@ -56,6 +57,7 @@ func endMembarrier(c *step.Ctx) {
 		checkBarriers(c)
 		return
 	}
+	c.S.Drain(c.CPU)
 	caller := machine.TaskSetOf(c.C.Current)
 	for i := range c.S.Buffers {
 		b := &c.S.Buffers[i]

@@ -62,7 +62,7 @@ func switchRq(label string, checked bool) step.Node {
 		if checked && !c.C.BarrierSinceUser {
 			c.Broken("I21", "no full barrier between the last user access and the store to rq->curr")
 		}
-		c.S.StoreCurr(c.CPU, c.F.Next)
+		c.C.Curr = c.F.Next
 		// From one thread of a process to another membarrier finds a thread of it either way.
 		if c.T(c.F.Prev).MM != c.T(c.F.Next).MM {
 			c.C.BarrierSinceCurr = false

@@ -93,31 +93,25 @@ func (s *State) join(b *StoreBuffer, at *uint8) {
 	*at = s.last(b)
 }
 
-// StoreCurr is the store of next to cpu's rq->curr.
-func (s *State) StoreCurr(cpu CPUID, next TaskID) {
-	if s.Buffered() {
-		b := &s.Buffers[cpu]
-		if b.CurrAt == 0 {
-			b.Curr = s.CPUs[cpu].Curr
-		}
-		s.join(b, &b.CurrAt)
+// StoredCurr says that cpu has just stored to its rq->curr, which was was.
+func (s *State) StoredCurr(cpu CPUID, was TaskID) {
+	b := &s.Buffers[cpu]
+	if b.CurrAt == 0 {
+		b.Curr = was
 	}
-	s.CPUs[cpu].Curr = next
+	s.join(b, &b.CurrAt)
 }
 
-// StoreMM is the store of mm to the mm of t, which runs on cpu.
-func (s *State) StoreMM(cpu CPUID, t TaskID, mm MMID) {
-	if s.Buffered() {
-		b := &s.Buffers[cpu]
-		if b.MMAt != 0 && b.Of != t {
-			s.leave(b, &b.MMAt)
-		}
-		if b.MMAt == 0 {
-			b.MM, b.Of = s.Tasks[t].MM, t
-		}
-		s.join(b, &b.MMAt)
+// StoredMM says that cpu has just stored to the mm of t, which it runs and whose mm was was.
+func (s *State) StoredMM(cpu CPUID, t TaskID, was MMID) {
+	b := &s.Buffers[cpu]
+	if b.MMAt != 0 && b.Of != t {
+		s.leave(b, &b.MMAt)
 	}
-	s.Tasks[t].MM = mm
+	if b.MMAt == 0 {
+		b.MM, b.Of = was, t
+	}
+	s.join(b, &b.MMAt)
 }
 
 // InUserMode reports whether cpu runs code of its current task that works on user memory: user mode, or a
@@ -215,12 +209,6 @@ func (s *State) Leaves(t TaskID) bool {
 func (s *State) SerialiseCore(cpu CPUID) {
 	b := &s.Buffers[cpu]
 	b.Fetched, b.Stale, b.Late = NoMM, 0, 0
-}
-
-// DrainAndSerialise is Drain and SerialiseCore.
-func (s *State) DrainAndSerialise(cpu CPUID) {
-	s.Drain(cpu)
-	s.SerialiseCore(cpu)
 }
 
 // A Look is one way in which another CPU may find rq->curr->mm of a CPU: each of the two loads finds what is

@@ -42,11 +42,23 @@ func wantSeen(t *testing.T, s *State, want ...MMID) []*State {
 	return after
 }
 
+func (s *State) storeCurr(cpu CPUID, t TaskID) {
+	was := s.CPUs[cpu].Curr
+	s.CPUs[cpu].Curr = t
+	s.StoredCurr(cpu, was)
+}
+
+func (s *State) storeMM(cpu CPUID, t TaskID, mm MMID) {
+	was := s.Tasks[t].MM
+	s.Tasks[t].MM = mm
+	s.StoredMM(cpu, t, was)
+}
+
 func TestOthersSeeStoresLate(t *testing.T) {
 	for _, m := range []MemoryOrder{TSO, WeakStores} {
 		s := buffered(t, m)
 		wantSeen(t, s, 1)
-		s.StoreCurr(0, 4)
+		s.storeCurr(0, 4)
 		if s.CPUs[0].Curr != 4 {
 			t.Error("a CPU does not see its own store")
 		}
@@ -69,7 +81,7 @@ func TestOrderOfStores(t *testing.T) {
 	for _, m := range []MemoryOrder{TSO, WeakStores} {
 		s := buffered(t, m)
 		s.UserRan(0)
-		s.StoreMM(0, 2, NoMM)
+		s.storeMM(0, 2, NoMM)
 		after := wantSeen(t, s, 1, NoMM)
 		if after[0].Buffers[0].UserAt == 0 {
 			t.Errorf("%s: a store has left that nobody saw", m)
@@ -79,7 +91,7 @@ func TestOrderOfStores(t *testing.T) {
 		}
 		// The other way round the user store may wait in both.
 		s = buffered(t, m)
-		s.StoreMM(0, 2, NoMM)
+		s.storeMM(0, 2, NoMM)
 		s.UserRan(0)
 		if after := wantSeen(t, s, 1, NoMM); after[1].Buffers[0].UserAt == 0 {
 			t.Errorf("%s: a later store left with an earlier one", m)
@@ -91,8 +103,8 @@ func TestOrderOfStores(t *testing.T) {
 func TestStoresToMMAndCurr(t *testing.T) {
 	for _, m := range []MemoryOrder{TSO, WeakStores} {
 		s := buffered(t, m)
-		s.StoreMM(0, 2, NoMM)
-		s.StoreCurr(0, 4)
+		s.storeMM(0, 2, NoMM)
+		s.storeCurr(0, 4)
 		after := wantSeen(t, s, 1, NoMM, 2)
 		if brought := after[2].Buffers[0].MMAt == 0; brought != (m == TSO) {
 			t.Errorf("%s: a new rq->curr brings the mm along that was stored before it: %v", m, brought)
@@ -105,7 +117,7 @@ func TestTakeOver(t *testing.T) {
 	for _, m := range []MemoryOrder{TSO, WeakStores} {
 		s := buffered(t, m)
 		s.UserRan(0)
-		s.StoreCurr(0, 4)
+		s.storeCurr(0, 4)
 		s.Release(0)
 		if b := s.Buffers[0]; b.UserAt != 0 || b.CurrAt == 0 {
 			t.Errorf("%s: let go with %+v in the buffer: the task takes what it stored along, and nobody rq->curr", m, b)
@@ -125,7 +137,7 @@ func TestOwedStoreStays(t *testing.T) {
 	s := buffered(t, TSO)
 	s.UserRan(0)
 	s.Buffers[0].Owed = 1 << 3
-	s.StoreMM(0, 2, 2)
+	s.storeMM(0, 2, 2)
 	s.UserRan(0)
 	if b := s.Buffers[0]; b.UserAt != 1 || b.MMAt != 2 || b.Owed == 0 {
 		t.Errorf("%+v", b)

@@ -53,17 +53,12 @@ func (c *Ctx) Barrier() {
 	c.C.BarrierSinceUser = true
 	c.C.BarrierSinceCurr = true
 	c.C.BarrierSinceCall = true
-	if c.S.Buffered() {
-		c.S.Drain(c.CPU)
-	}
 }
 
 // Serialise is an instruction that serialises the core, on this CPU: what was fetched ahead is forgotten.
 func (c *Ctx) Serialise() {
 	c.C.SyncCore = true
-	if c.S.Buffered() {
-		c.S.SerialiseCore(c.CPU)
-	}
+	c.C.Serialised = true
 }
 
 // LoadRoot is what a write of the root register is beside: a full barrier that serialises the core.
@@ -71,9 +66,7 @@ func (c *Ctx) LoadRoot() {
 	c.C.BarrierSinceUser = true
 	c.C.BarrierSinceCurr = true
 	c.C.BarrierSinceCall = true
-	if c.S.Buffered() {
-		c.S.DrainAndSerialise(c.CPU)
-	}
+	c.C.Serialised = true
 }
 
 // Prime puts a frame on a stack that no CPU stands on yet, as copy_thread does for a new task. Who
