@@ -15,7 +15,7 @@ var small = map[string]Setup{
 	"wakeup":         {Actions: []string{"wake"}},
 	"x86-tlb":        {Size: Size{Tasks: 2, MMs: 1, Changes: 1}, Actions: []string{"munmap", "free-tables", "speculate"}},
 	"asid":           {Size: Size{Tasks: 2, MMs: 2}, Actions: []string{"preempt", "munmap", "speculate"}},
-	"membarrier":     {Actions: []string{"sleep", "membarrier"}},
+	"membarrier":     {Actions: []string{"preempt", "sleep", "membarrier"}},
 }
 
 func buildModel(t testing.TB, name string, s Setup) *World {

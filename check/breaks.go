@@ -19,6 +19,7 @@ type Break struct {
 
 	variation string // the paths call it
 	release   machine.Release
+	arch      *machine.Arch
 	size      Size
 	options   []string
 	actions   []string
@@ -41,6 +42,7 @@ var aliases = map[string]string{
 
 // needs are machines other than the model's own that a break wants.
 var needs = map[string]struct {
+	arch    *machine.Arch
 	size    Size
 	options []string
 	actions []string
@@ -52,7 +54,13 @@ var needs = map[string]struct {
 	"prev-state-read-late":    {actions: []string{"wake", "exit"}},
 	"arm64-stale-tlbi":        {actions: []string{"preempt", "munmap", "speculate"}},
 	"x86-user-pcid-forgotten": {options: []string{"pti"}},
+	// Elsewhere another barrier, or the order of stores, stands in.
+	"membarrier-exit-mm":        {arch: on(machine.ARM64)},
+	"membarrier-kthread-use-mm": {arch: on(machine.ARM64), size: Size{Tasks: 3, MMs: 1}, actions: []string{"sleep", "use", "membarrier"}},
+	"membarrier-lazy-same-mm":   {arch: on(machine.Classic)},
 }
+
+func on(a machine.Arch) *machine.Arch { return &a }
 
 // modelOf says which model looks for a variation, where that does not follow from its architecture.
 func modelOf(variation string, of machine.Arch) string {
@@ -92,7 +100,7 @@ func Breaks() []Break {
 // newBreak finds the newest release in which a variation of that name fits the model.
 func newBreak(variation string, m *Model) (Break, bool) {
 	for _, rel := range slices.Backward(machine.Releases()) {
-		s := Setup{Release: rel, Options: needs[variation].options, Size: needs[variation].size}
+		s := Setup{Release: rel, Arch: needs[variation].arch, Options: needs[variation].options, Size: needs[variation].size}
 		c, err := m.Config(&s)
 		if err != nil || rel < m.Since {
 			continue
@@ -102,7 +110,7 @@ func newBreak(variation string, m *Model) (Break, bool) {
 			continue
 		}
 		b := Break{Name: variation, Model: m.Name, Release: rel.String(), Sentence: v.What, variation: variation, release: rel,
-			size: s.Size, options: s.Options, actions: needs[variation].actions}
+			arch: s.Arch, size: s.Size, options: s.Options, actions: needs[variation].actions}
 		if alias, ok := aliases[variation]; ok {
 			b.Name = alias
 		}
@@ -127,6 +135,9 @@ func (b *Break) Apply(s *Setup, releaseGiven bool) {
 	s.Break = b.variation
 	if !releaseGiven {
 		s.Release = b.release
+	}
+	if s.Arch == nil {
+		s.Arch = b.arch
 	}
 	s.Size = s.Size.Or(b.size)
 	s.Options = append(s.Options, b.options...)

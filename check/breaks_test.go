@@ -9,7 +9,7 @@ import (
 )
 
 // unfound are breaks that no model finds at a size that a test can wait for. docs/check.md says so too.
-var unfound = []string{"asid-generation-in-hardware-bits", "asid-reserved-first-match-only", "asid-tlbi-stale-asid", "membarrier-exit-mm", "membarrier-sync-core-self"}
+var unfound = []string{"asid-generation-in-hardware-bits", "asid-reserved-first-match-only", "asid-tlbi-stale-asid"}
 
 // slow are found, after some ten seconds.
 var slow = []string{"asid-no-reserved", "x86-lazy-mask-without-barrier", "x86-lazy-return-unchecked", "x86-mask-without-barrier",

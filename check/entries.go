@@ -9,6 +9,7 @@ type entries struct {
 	mmget, mmput, grab, drop, use, unuse uint32
 	offline, finishCPU, online           uint32
 	membarrier, register, copyFromUser   uint32
+	membarrierGlobal                     uint32
 	pin, unpin                           uint32
 }
 
@@ -23,6 +24,7 @@ func entriesOf(p *step.Program) (e entries) {
 		{&e.use, "kthread_use_mm"}, {&e.unuse, "kthread_unuse_mm"},
 		{&e.offline, "cpu_offline"}, {&e.finishCPU, "finish_cpu"}, {&e.online, "cpu_online"},
 		{&e.membarrier, "membarrier_private_expedited"}, {&e.register, "membarrier_register_private_expedited"},
+		{&e.membarrierGlobal, "membarrier_global_expedited"},
 		{&e.copyFromUser, "copy_from_user"}, {&e.pin, "arm64_mm_context_get"}, {&e.unpin, "arm64_mm_context_put"},
 	} {
 		if p.Has(at.name) {

@@ -20,6 +20,10 @@ type Model struct {
 	Since    machine.Release // the first release that it makes sense in
 	Size     Size
 	Actions  []string // what may happen, by name; see Actions
+	Buffers  bool     // CPUs have store buffers, as their architecture has them; see machine.MemoryOrder
+
+	// without are actions that are no default on a machine whose kernel gets them wrong by itself.
+	without func(*machine.Config) []string
 
 	// begin brings a booted machine to where the model begins.
 	begin func(*kernel.Machine, Size) error
@@ -72,7 +76,7 @@ type Setup struct {
 }
 
 // OptionNames are what a machine may have or lack beside its size.
-func OptionNames() []string { return []string{"no-pcid", "pti", "kpti", "cnp", "pan"} }
+func OptionNames() []string { return []string{"no-pcid", "pti", "kpti", "cnp", "pan", "weak-stores"} }
 
 func setOption(c *machine.Config, name string) error {
 	switch name {
@@ -87,6 +91,8 @@ func setOption(c *machine.Config, name string) error {
 		c.CnP = true
 	case "pan":
 		c.PAN = true
+	case "weak-stores":
+		c.Memory = machine.WeakStores
 	default:
 		return fmt.Errorf("unknown option %q: there are %s", name, strings.Join(OptionNames(), ", "))
 	}
@@ -124,6 +130,7 @@ var actionNames = []struct {
 	{"speculate", "the hardware walks what is loaded, at any time", func(e *tasks) { e.fill = true }},
 	{"membarrier", "a registered process calls membarrier", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierPrivate) }},
 	{"sync-core", "likewise, its sync-core form", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierSyncCore) }},
+	{"global", "somebody calls its form for all registered processes", func(e *tasks) { e.global = true }},
 	{"pin", "a device pins and unpins an ASID", func(e *tasks) { e.pin = true }},
 }
 
@@ -173,6 +180,12 @@ func (m *Model) Config(s *Setup) (machine.Config, error) {
 	case machine.ARM64:
 		c.ASIDBits = uint8(max(size.ASIDBits, 2))
 	}
+	if m.Buffers {
+		c.Memory = machine.TSO
+		if c.Arch == machine.ARM64 {
+			c.Memory = machine.WeakStores
+		}
+	}
 	for _, o := range s.Options {
 		if err := setOption(&c, o); err != nil {
 			return c, err
@@ -191,11 +204,7 @@ func (m *Model) Build(s Setup) (*World, error) {
 		return nil, err
 	}
 	size := s.Size.Or(m.Size)
-	actions := s.Actions
-	if actions == nil {
-		actions = m.Actions
-	}
-	env, err := environmentOf(actions)
+	env, err := environmentOf(m.actionsOf(&s, &c))
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +230,18 @@ func (m *Model) Build(s Setup) (*World, error) {
 		w.rename, w.quiet = false, nil
 	}
 	return w, nil
+}
+
+// actionsOf says what may happen in a setup on that machine.
+func (m *Model) actionsOf(s *Setup, c *machine.Config) []string {
+	if s.Actions != nil {
+		return s.Actions
+	}
+	if m.without == nil {
+		return m.Actions
+	}
+	left := m.without(c)
+	return slices.DeleteFunc(slices.Clone(m.Actions), func(a string) bool { return slices.Contains(left, a) })
 }
 
 // World is a model that was built: a System.
@@ -263,6 +284,12 @@ func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*ker
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
 		normal: true, rename: true, entries: entriesOf(prog)}
 	w.quiet, w.queued = quietSteps(prog)
+	if env.global {
+		notQuietForGlobal(prog, w.quiet)
+	}
+	if m.S.Buffered() {
+		w.drains = drainingSteps(prog)
+	}
 	// What is quiet was shown for intact paths: in one that is changed nothing is taken to be.
 	for pc := range w.quiet {
 		at := prog.At(uint32(pc)).Path

@@ -92,11 +92,75 @@ func quietSteps(p *step.Program) (at []quiet, queued []bool) {
 	return at, queued
 }
 
+// readByGlobal are quiet steps that store what GLOBAL_EXPEDITED looks at.
+var readByGlobal = map[string]string{"context_switch": "membarrier_switch_mm"}
+
+// notQuietForGlobal takes back what is said of those.
+func notQuietForGlobal(p *step.Program, at []quiet) {
+	for pc := range at {
+		if in := p.At(uint32(pc)); in.Path != nil && in.Label != "" && readByGlobal[in.Path.Name] == in.Label {
+			at[pc] = loud
+		}
+	}
+}
+
+// draining are quiet steps that empty the CPU's store buffer, or forget what it fetched ahead. They are quiet
+// no longer where it has something in it that others look at.
+var draining = map[string][]string{
+	"__schedule":         {"smp_mb__after_spinlock", "smp_mb__before_spinlock"},
+	"context_switch":     {"switch_mm_cid"},
+	"__switch_to":        {"dsb(ish)"},
+	"finish_task_switch": {"finish_task", "membarrier_mm_sync_core_before_usermode"},
+	"exec_mmap":          {"membarrier_exec_mmap"},
+	"exit_mm":            {"smp_mb__after_spinlock"},
+	"kthread_unuse_mm":   {"smp_mb__after_spinlock"},
+}
+
+// drainKind is what a quiet step does to store buffers.
+type drainKind uint8
+
+const (
+	drainsNone drainKind = iota
+	drainsOwn            // draining
+	drainsLeft           // prepare_task: the buffers of CPUs that have left the task to be run
+)
+
+func drainingSteps(p *step.Program) []drainKind {
+	at := make([]drainKind, p.Len())
+	for pc := range uint32(p.Len()) {
+		switch in := p.At(pc); {
+		case in.Path == nil || !in.IsStep():
+		case slices.Contains(draining[in.Path.Name], in.Label):
+			at[pc] = drainsOwn
+		case in.Path.Name == "prepare_task_switch":
+			at[pc] = drainsLeft
+		}
+	}
+	return at
+}
+
+// drains reports whether the step at which cpu stands takes something out of a store buffer.
+func (k *walker) drains(cpu machine.CPUID, f *machine.Frame) bool {
+	if k.w.drains == nil {
+		return false
+	}
+	switch k.w.drains[f.PC] {
+	case drainsOwn:
+		return !k.now.Buffers[cpu].Settled()
+	case drainsLeft:
+		return k.now.Leaves(f.Next)
+	}
+	return false
+}
+
 // atQuiet reports whether cpu stands at a quiet step.
 func (k *walker) atQuiet(cpu machine.CPUID) bool {
 	c := &k.now.CPUs[cpu]
 	f := k.now.Top(c.Stack)
 	if f == nil {
+		return false
+	}
+	if k.drains(cpu, f) {
 		return false
 	}
 	switch k.w.quiet[f.PC] {

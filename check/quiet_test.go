@@ -128,36 +128,41 @@ func TestQuietStepsAreQuiet(t *testing.T) {
 	for _, c := range quietConfigs() {
 		t.Run(fmt.Sprintf("%s %s", c.Arch, c.Release), func(t *testing.T) {
 			for _, env := range quietWorlds {
-				w := smallWorld(t, c, env)
-				w.rename = false
-				quiet := w.quiet
-				w.quiet = nil
-				s := &search{sys: w, seen: newVisited(w.Pieces()), opt: Options{Workers: 1, Memory: quietMemory()}}
-				s.workers = []*worker{newWorker(s)}
-				s.run(context.Background())
-				complained := map[string]bool{}
-				d := &diamonds{walker: w.walker(), report: func(what string) {
-					if !complained[what] && len(complained) < 12 {
-						complained[what] = true
-						t.Error(what)
-					}
-				}}
-				d.quietAt = func(cpu machine.CPUID) bool {
-					w.quiet = quiet
-					is := d.atQuiet(cpu)
-					w.quiet = nil
-					return is
-				}
-				for id := range s.seen.next.Load() {
-					if s.seen.pieceIDs(id)[0] == unusedRecord {
-						continue
-					}
-					d.state(func() { d.Load(func(p int) []byte { return s.seen.piece(id, p) }) })
-				}
-				t.Logf("%d states, %d pairs", s.seen.next.Load(), d.seen)
+				everyQuietStep(t, smallWorld(t, c, env))
 			}
 		})
 	}
+}
+
+// everyQuietStep looks at the states of a world, as many as quietMemory has room for.
+func everyQuietStep(t *testing.T, w *world) {
+	t.Helper()
+	w.rename = false
+	quiet := w.quiet
+	w.quiet = nil
+	s := &search{sys: w, seen: newVisited(w.Pieces()), opt: Options{Workers: 1, Memory: quietMemory()}}
+	s.workers = []*worker{newWorker(s)}
+	s.run(context.Background())
+	complained := map[string]bool{}
+	d := &diamonds{walker: w.walker(), report: func(what string) {
+		if !complained[what] && len(complained) < 12 {
+			complained[what] = true
+			t.Error(what)
+		}
+	}}
+	d.quietAt = func(cpu machine.CPUID) bool {
+		w.quiet = quiet
+		is := d.atQuiet(cpu)
+		w.quiet = nil
+		return is
+	}
+	for id := range s.seen.next.Load() {
+		if s.seen.pieceIDs(id)[0] == unusedRecord {
+			continue
+		}
+		d.state(func() { d.Load(func(p int) []byte { return s.seen.piece(id, p) }) })
+	}
+	t.Logf("%d states, %d pairs", s.seen.next.Load(), d.seen)
 }
 
 // quietMemory bounds the search for states of each small world, to some ten thousand of them; a thorough

@@ -31,12 +31,8 @@ const ScheduleFormat = "switchyard check schedule 1"
 // ScheduleOf writes down a trail through a model that was built.
 func ScheduleOf(m *Model, s *Setup, w *World, t *Trail) *Schedule {
 	c := &w.config
-	actions := s.Actions
-	if actions == nil {
-		actions = m.Actions
-	}
 	return &Schedule{Format: ScheduleFormat, Model: m.Name, Release: c.Release.String(), Arch: c.Arch.String(), Lazy: c.Lazy.String(), Break: s.Break,
-		Size: s.Size.Or(m.Size), Actions: actions, Options: s.Options, Reduced: !s.NoReduction, Taken: t.Actions, Rule: t.Broken.Rule}
+		Size: s.Size.Or(m.Size), Actions: m.actionsOf(s, c), Options: s.Options, Reduced: !s.NoReduction, Taken: t.Actions, Rule: t.Broken.Rule}
 }
 
 // Write writes the schedule as JSON.

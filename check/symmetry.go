@@ -1,6 +1,10 @@
 package check
 
-import "switchyard/machine"
+import (
+	"math/bits"
+
+	"switchyard/machine"
+)
 
 // Which slot a task or an address space stands in makes no difference to what can happen to it: rename
 // them and every step is the same step. So of the states that differ in such names only, one is kept. It
@@ -252,6 +256,10 @@ func (y *symmetry) cpu(s *machine.State, i machine.CPUID) {
 			x.Ctxs[k].CtxID = uint64(y.serial(uint32(x.Ctxs[k].CtxID)))
 		}
 	}
+	if s.Buffered() {
+		o.Buffers[i] = s.Buffers[i]
+		y.buffer(&o.Buffers[i])
+	}
 	if len(s.ARM64) > 0 {
 		o.ARM64[i] = s.ARM64[i]
 		y.task(&o.ARM64[i].FPOwner)
@@ -261,6 +269,24 @@ func (y *symmetry) cpu(s *machine.State, i machine.CPUID) {
 	for k := range tlb {
 		tlb[k].Owner = y.serial(tlb[k].Owner)
 	}
+}
+
+func (y *symmetry) buffer(b *machine.StoreBuffer) {
+	y.task(&b.Curr)
+	y.task(&b.Of)
+	for _, m := range [...]*machine.MMID{&b.MM, &b.User, &b.Fetched} {
+		y.mm(m)
+	}
+	for _, set := range [...]*machine.TaskSet{&b.Owed, &b.Stale, &b.Late} {
+		*set = y.taskSet(*set)
+	}
+}
+
+func (y *symmetry) taskSet(was machine.TaskSet) (is machine.TaskSet) {
+	for ; was != 0; was &= was - 1 {
+		is |= machine.TaskSetOf(y.tasks[bits.TrailingZeros64(uint64(was))])
+	}
+	return is
 }
 
 func (y *symmetry) serial(was uint32) uint32 {

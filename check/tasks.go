@@ -28,6 +28,7 @@ type tasks struct {
 	pin     bool // arm64: devices pin ASIDs
 
 	barriers []int32 // forms of membarrier that are called
+	global   bool    // GLOBAL_EXPEDITED is
 
 	changes uint32 // page-table changes of an address space that may be counted at once
 
@@ -169,6 +170,9 @@ func (e *tasks) process(w *walker, cpu machine.CPUID, t *machine.Task, mm machin
 		if own.MembarrierReady&uint32(form) != 0 {
 			w.add(action{do: enter, cpu: cpu, entry: at.membarrier, args: machine.Frame{N: form}})
 		}
+	}
+	if e.global {
+		w.add(action{do: enter, cpu: cpu, entry: at.membarrierGlobal, args: machine.Frame{N: kernel.MembarrierGlobal}})
 	}
 	if e.pin && own.Pinned == 0 {
 		w.add(action{do: enter, cpu: cpu, entry: at.pin, args: machine.Frame{MM: t.MM}})

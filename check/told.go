@@ -193,4 +193,4 @@ func (k *teller) changed() {
 
 // bookkeeping is what the machine needs to run and the kernel has no word for.
 var bookkeeping = map[string]bool{"next pick": true, "barrier since user access": true, "barrier since rq->curr": true,
-	"in context_switch": true, "stack depth": true, "serial": true, "task serials": true, "last_mm_ctx_id": true}
+	"in context_switch": true, "serialised": true, "stack depth": true, "serial": true, "task serials": true, "last_mm_ctx_id": true}

@@ -23,6 +23,7 @@ type world struct {
 	rename  bool    // likewise names of tasks and address spaces
 	quiet   []quiet // for each program counter; nil for no partial-order reduction
 	queued  []bool
+	drains  []drainKind          // for each program counter; nil where CPUs have no store buffers
 	calm    func(pc uint32) bool // a task there is not on its way into a preempting schedule
 	entries entries
 	// beyond tells states that are not gone on from; nil for none.

@@ -85,7 +85,7 @@ var rules = []Rule{
 		"It lets the task it is told of run elsewhere: told of the wrong one, it lets two CPUs run on one stack.", []When{Cheap, InSteps}},
 	{"I21", "A full barrier lies between the last user access and the store to rq->curr, and another between that store and user mode.",
 		"membarrier asks only the CPUs whose rq->curr it sees; the others must have had their barrier on the way.", []When{InSteps}},
-	{"I22", "When membarrier returns, every CPU that runs a thread of the mm has executed a full barrier since it was called.",
+	{"I22", "When membarrier returns, what other threads of the mm had stored when it was called is in memory; after its sync-core form none of them runs code that its CPU fetched before.",
 		"User code leaves out its own barriers because it relies on this.", []When{InSteps}},
 	{"I23", "After a page-table change has been flushed, no CPU uses the old translation; a lazy one asks before it leaves laziness.",
 		"The page belongs to somebody else by then.", []When{Cheap, InSteps}},

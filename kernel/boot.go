@@ -47,6 +47,9 @@ func empty(s *machine.State) {
 	s.MMs[machine.InitMM] = machine.MM{Users: 2, Count: 1, ExtUsers: 2, Serial: 1, Alive: machine.NewLife}
 	s.Global.NextMMSerial = 1
 	s.Global.ASIDLockedBy = machine.NoCPU
+	for i := range s.Buffers {
+		s.Buffers[i] = machine.EmptyBuffer
+	}
 	for i := range s.CPUs {
 		id := machine.TaskID(i)
 		t := &s.Tasks[i]
@@ -54,6 +57,7 @@ func empty(s *machine.State) {
 		s.Global.NextTaskSerial++
 		t.Serial = s.Global.NextTaskSerial
 		s.CPUs[i] = machine.CPU{Stack: id, Current: id, Curr: id, Idle: id, Root: machine.InitMM, PrevMM: machine.NoMM,
-			LockedBy: machine.NoCPU, Pick: machine.NoTask, CallMM: machine.NoMM, BarrierSinceUser: true, BarrierSinceCurr: true}
+			LockedBy: machine.NoCPU, Pick: machine.NoTask, CallMM: machine.NoMM, BarrierSinceUser: true, BarrierSinceCurr: true,
+			Serialised: !s.Buffered()}
 	}
 }

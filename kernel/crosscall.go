@@ -62,7 +62,7 @@ var crossCallPaths = []*step.Path{
 				step.If("ipi_sync_core", callIs(machine.CallSyncCore), step.Then(
 					step.Do("ipi_sync_core", "the core drops what it fetched ahead", func(c *step.Ctx) {
 						c.Barrier()
-						c.C.SyncCore = true
+						c.Serialise()
 					})), nil),
 				step.If("ipi_sync_rq_state", callIs(machine.CallMembarrierRq), step.Then(
 					step.Do("ipi_sync_rq_state", "the run queue learns what its current mm registered", func(c *step.Ctx) {

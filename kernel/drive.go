@@ -42,6 +42,9 @@ func (m *Machine) Enter(cpu machine.CPUID, path string, args machine.Frame) erro
 
 // Push has the task that runs on cpu enter the path at entry. Nothing runs yet.
 func (m *Machine) Push(cpu machine.CPUID, entry uint32, args machine.Frame) {
+	if m.S.Buffered() && m.S.InUserMode(cpu) {
+		m.S.UserRan(cpu)
+	}
 	m.bottom(cpu)
 	m.BeginAt(cpu, entry, args)
 }
@@ -98,6 +101,9 @@ func (m *Machine) Interrupt(cpu machine.CPUID) bool {
 func (m *Machine) take(cpu machine.CPUID, handler uint32) {
 	m.Push(cpu, handler, machine.Frame{})
 	m.S.CPUs[cpu].IRQOff = true
+	if m.S.Buffered() {
+		m.cameByInterrupt(m.S.CPUs[cpu].Stack)
+	}
 }
 
 // Settle runs cpu to the end of what it has begun; whenever it has to wait for others, or has work

@@ -63,7 +63,7 @@ var (
 
 func syncCore(c *step.Ctx) {
 	if c.MM(c.F.MM).MembarrierState&MembarrierSyncCore != 0 {
-		c.C.SyncCore = true
+		c.Serialise()
 	}
 }
 

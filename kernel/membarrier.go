@@ -9,14 +9,22 @@ import (
 const (
 	MembarrierPrivate  = 1
 	MembarrierSyncCore = 2
+	MembarrierGlobal   = 4 // the process wants to be asked by GLOBAL_EXPEDITED, which anybody may call
 )
 
-// In membarrier's paths N is the command's bit and CPU the next CPU to look at. GLOBAL (a wait for every
-// CPU to schedule), GLOBAL_EXPEDITED and the rseq form are not modelled. GLOBAL_EXPEDITED is the one
-// that rq->membarrier_state is for: it asks the CPUs whose run queue says that what runs there registered.
-// The private commands look at rq->curr->mm, and never at that field.
+// In membarrier's paths N is the command's bit, CPU the next CPU to look at and Val the CPUs to ask, as a mask
+// that begins with CPU Val2. GLOBAL (a wait for every CPU to schedule) and the rseq form are not modelled.
+// GLOBAL_EXPEDITED is the one that rq->membarrier_state is for: it asks the CPUs whose run queue says that what
+// runs there registered. The private commands look at rq->curr->mm, and never at that field.
 
-func moreCPUs(c *step.Ctx) bool { return int(c.F.CPU) < len(c.S.CPUs) }
+// maskBits is how many CPUs are asked at once.
+const maskBits = 64
+
+func moreCPUs(c *step.Ctx) bool { return int(c.F.Val2) < len(c.S.CPUs) }
+
+func moreInMask(c *step.Ctx) bool {
+	return int(c.F.CPU) < len(c.S.CPUs) && uint64(c.F.CPU) < c.F.Val2+maskBits
+}
 
 func onlineCPUs(c *step.Ctx) (n int) {
 	for i := range c.S.CPUs {
@@ -32,97 +40,139 @@ func mayCall(c *step.Ctx) {
 	c.F.Val = truth(c.MM(c.F.MM).MembarrierReady&uint32(c.F.N) == 0)
 }
 
-// privateExpedited: alone says when there is nobody to ask, call what each CPU is asked for.
-func privateExpedited(alone func(*step.Ctx) bool, call func(*step.Ctx) machine.CallKind, after step.Seq) step.Seq {
-	s := step.Seq{
-		step.Do("mm = current->mm", "whose threads are meant, and did they register", mayCall),
-		step.If("not registered", wasLast, step.Then(step.Return()), nil),
-		step.Do("num_online_cpus", "is there anybody to ask", func(c *step.Ctx) { c.F.Val = truth(alone(c)) }),
-		step.If("nobody to ask", wasLast, step.Then(step.Return()), nil),
-		step.Do("smp_mb", "accesses before the call are visible before any CPU is looked at", func(c *step.Ctx) {
-			beginBarriers(c)
-			c.Barrier()
-			c.F.CPU = 0
-			c.C.Call = call(c)
-			c.C.CallMM = c.F.MM
-		}),
-		step.While("another CPU to look at", moreCPUs, step.Seq{
-			step.Do("rcu_dereference(cpu_rq(cpu)->curr)", "a thread of this mm runs there: it is asked; a borrower is not", func(c *step.Ctx) {
-				there := &c.S.CPUs[c.F.CPU]
-				if c.F.CPU != c.CPU && there.Online && c.T(there.Curr).MM == c.F.MM {
-					c.S.Ask(c.F.CPU, c.CPU)
-					c.Stats.IPIs++
-				}
-				c.F.CPU++
-			}),
-		}),
-		step.Wait("csd_lock_wait", "the call is over when every CPU that was asked has run it",
-			func(c *step.Ctx) bool { return !c.S.Called(c.CPU) },
-			func(c *step.Ctx) {
-				checkBarriers(c)
-				c.C.Call = machine.NoCall
-			}),
+func syncCoreForm(c *step.Ctx) bool { return c.F.N == MembarrierSyncCore }
+
+// looks is in how many ways rq->curr->mm of the next CPU may be found.
+func looks(c *step.Ctx) int {
+	if !c.S.Buffered() {
+		return 1
 	}
-	s = append(s, after...)
-	return append(s, step.Do("smp_mb", "accesses after the call come after every barrier that was asked for", (*step.Ctx).Barrier))
+	_, n := c.S.Looks(c.CPU, c.F.CPU)
+	return n
 }
 
-func inMembarrier(c *machine.CPU) bool {
-	return c.Call == machine.CallMembarrier || c.Call == machine.CallSyncCore
-}
-
-// beginBarriers forgets which CPUs have had a barrier, unless another call counts on that too.
-func beginBarriers(c *step.Ctx) {
-	for i := range c.S.CPUs {
-		if inMembarrier(&c.S.CPUs[i]) {
+// look notes the next CPU if what runs there is wanted.
+func look(wanted func(c *step.Ctx, cpu machine.CPUID, mm machine.MMID) bool) func(*step.Ctx) {
+	return func(c *step.Ctx) {
+		cpu := c.F.CPU
+		c.F.CPU++
+		if !c.S.CPUs[cpu].Online {
 			return
 		}
-	}
-	for i := range c.S.CPUs {
-		c.S.CPUs[i].BarrierSinceCall = false
-	}
-}
-
-// checkBarriers looks at the CPUs that are in user mode now: one that is still in the middle of a
-// switch has its barrier before it.
-func checkBarriers(c *step.Ctx) {
-	for i := range c.S.CPUs {
-		there := &c.S.CPUs[i]
-		switching := there.InSwitch || there.IRQOff
-		if there.Online && !switching && !there.BarrierSinceCall && c.T(there.Curr).MM == c.F.MM {
-			c.Broken("I22", "a CPU runs a thread of the process and has had no barrier since membarrier was called")
+		mm := c.T(c.S.CPUs[cpu].Curr).MM
+		if c.S.Buffered() {
+			ways, _ := c.S.Looks(c.CPU, cpu)
+			mm = c.S.SeeMM(c.CPU, cpu, ways[c.Choice])
+		}
+		if wanted(c, cpu, mm) {
+			c.F.Val |= 1 << (uint64(cpu) - c.F.Val2)
 		}
 	}
 }
+
+func threadOfMM(c *step.Ctx, _ machine.CPUID, mm machine.MMID) bool { return mm == c.F.MM }
+
+func askMembers() step.Node {
+	return step.Choose("rcu_dereference(cpu_rq(cpu)->curr)", "a thread of this mm runs there: it will be asked; a borrower will not", looks, look(threadOfMM))
+}
+
+func inMask(c *step.Ctx, cpu machine.CPUID) bool {
+	bit := uint64(cpu) - c.F.Val2
+	return bit < maskBits && c.F.Val>>bit&1 != 0
+}
+
+func askMask(call func(*step.Ctx) machine.CallKind) step.Node {
+	return step.Do("smp_call_function_many", "whoever is in the mask is interrupted, this CPU aside", func(c *step.Ctx) {
+		c.C.CallMM = c.F.MM
+		callOthers(c, call(c), func(cpu machine.CPUID) bool { return inMask(c, cpu) })
+	})
+}
+
+func plainBarrier(*step.Ctx) machine.CallKind { return machine.CallMembarrier }
+
+// membarrierForm is what releases and commands differ in.
+type membarrierForm struct {
+	look  step.Node                        // looks at the next CPU
+	alone func(*step.Ctx) bool             // there is nobody to ask
+	call  func(*step.Ctx) machine.CallKind // what each CPU is asked for
+	own   step.Seq                         // what the caller's CPU does beside
+}
+
+func privateExpedited(form membarrierForm) step.Seq {
+	form.look = askMembers()
+	return append(step.Seq{
+		step.Do("mm = current->mm", "whose threads are meant, and did they register", mayCall),
+		step.If("not registered", wasLast, step.Then(step.Return()), nil),
+	}, form.body()...)
+}
+
+func (form membarrierForm) body() step.Seq {
+	ask := step.Seq{
+		step.While("another CPU to look at", moreInMask, step.Seq{form.look}),
+		step.Do("preempt_disable", "who asks and who waits for the answers is one CPU", func(c *step.Ctx) { c.C.Preempt++ }),
+		askMask(form.call),
+	}
+	ask = append(ask, form.own...)
+	ask = append(ask,
+		waitForCalls(),
+		step.Do("preempt_enable", "the caller may move now: where it goes the scheduler has a barrier", func(c *step.Ctx) {
+			c.C.Preempt--
+			c.F.Val, c.F.Val2 = 0, c.F.Val2+maskBits
+		}))
+	return step.Seq{
+		step.Do("num_online_cpus", "is there anybody to ask", func(c *step.Ctx) {
+			c.F.Val = truth(form.alone(c))
+			if wasLast(c) {
+				nothingOwed(c)
+			}
+		}),
+		step.If("nobody to ask", wasLast, step.Then(step.Return()), nil),
+		step.Do("smp_mb", "accesses before the call are visible before any CPU is looked at", func(c *step.Ctx) {
+			c.Barrier()
+			c.F.CPU, c.F.Val, c.F.Val2 = 0, 0, 0
+			beginMembarrier(c)
+		}),
+		step.While("CPUs that were not looked at", moreCPUs, ask),
+		step.Do("smp_mb", "accesses after the call come after every barrier that was asked for", func(c *step.Ctx) {
+			c.Barrier()
+			endMembarrier(c)
+		}),
+	}
+}
+
+// ownCore is on_each_cpu_mask's turn for the CPU that it runs on.
+var ownCore = step.Seq{step.If("sync core, and this CPU is in the mask", func(c *step.Ctx) bool { return syncCoreForm(c) && inMask(c, c.CPU) }, step.Then(
+	step.Do("ipi_sync_core", "the caller's own core too: another thread may take its place", func(c *step.Ctx) {
+		c.Barrier()
+		c.Serialise()
+	})), nil)}
 
 var membarrierPaths = []*step.Path{
 	{
 		Name: "membarrier_private_expedited", Since: machine.V5_0, Until: machine.V6_1,
 		Source: "kernel/sched/membarrier.c:membarrier_private_expedited (4.20; command since 4.14, sync-core since 4.16)",
-		Doc:    "Every running thread of this address space executes a barrier before the call returns. CPUs that only borrow it are not asked. The sync-core form asks for no more than a barrier and relies on the way back to user mode; that left out CPUs which return without one, and the caller's own (fixed in December 2020). Val is 1 where the process never registered (EPERM). Departs: each CPU is asked when it is looked at; Linux gathers them in a mask first.",
-		Body: privateExpedited(
-			func(c *step.Ctx) bool { return onlineCPUs(c) == 1 },
-			func(*step.Ctx) machine.CallKind { return machine.CallMembarrier }, nil),
+		Doc:    "Every running thread of this address space executes a barrier before the call returns. CPUs that only borrow it are not asked. The sync-core form asks for no more than a barrier and relies on the way back to user mode; that left out CPUs which return without one, and the caller's own (fixed in December 2020). Val is 1 where the process never registered (EPERM). Departs: the caller's CPU, which Linux passes over when it looks, is passed over when it asks; on more than 64 CPUs they are looked at and asked in groups.",
+		Body: privateExpedited(membarrierForm{
+			alone: func(c *step.Ctx) bool { return onlineCPUs(c) == 1 },
+			call:  plainBarrier,
+		}),
 	},
 	{
 		Name: "membarrier_private_expedited", Since: machine.V6_1,
 		Source: "kernel/sched/membarrier.c:membarrier_private_expedited (6.1 to 7.3)",
-		Doc:    "Every running thread of this address space executes a barrier before the call returns. CPUs that only borrow it are not asked. With one user, or one CPU, there is nobody to ask (the first since 5.4), but the sync-core form goes on, for the caller's own core. Val is 1 where the process never registered (EPERM). Departs: each CPU is asked when it is looked at; Linux gathers them in a mask first, and of late lets one caller ask at a time.",
-		Body: privateExpedited(
-			func(c *step.Ctx) bool {
-				return c.F.N != MembarrierSyncCore && (c.MM(c.F.MM).Users == 1 || onlineCPUs(c) == 1)
+		Doc:    "Every running thread of this address space executes a barrier before the call returns. CPUs that only borrow it are not asked. With one user, or one CPU, there is nobody to ask (the first since 5.4), but the sync-core form goes on, for the caller's own core. Val is 1 where the process never registered (EPERM). Departs: on more than 64 CPUs they are looked at and asked in groups; that one caller at a time asks (membarrier_ipi_mutex, since 6.8 and in stable kernels) is left out.",
+		Body: privateExpedited(membarrierForm{
+			alone: func(c *step.Ctx) bool {
+				return !syncCoreForm(c) && (c.MM(c.F.MM).Users == 1 || onlineCPUs(c) == 1)
 			},
-			func(c *step.Ctx) machine.CallKind {
-				if c.F.N == MembarrierSyncCore {
+			call: func(c *step.Ctx) machine.CallKind {
+				if syncCoreForm(c) {
 					return machine.CallSyncCore
 				}
 				return machine.CallMembarrier
 			},
-			step.Seq{step.If("sync core", func(c *step.Ctx) bool { return c.F.N == MembarrierSyncCore }, step.Then(
-				step.Do("ipi_sync_core", "the caller's own core too: another thread may take its place", func(c *step.Ctx) {
-					c.Barrier()
-					c.C.SyncCore = true
-				})), nil)}),
+			own: ownCore,
+		}),
 	},
 	{
 		Name: "membarrier_register_private_expedited", Since: machine.V5_0,

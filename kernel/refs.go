@@ -20,15 +20,19 @@ func grab(c *step.Ctx) {
 	c.Stats.Grabs++
 }
 
-// drop takes one from mm_count and leaves in Val whether it was the last.
+// drop takes one from mm_count and leaves in Val whether it was the last. It is a full barrier.
 func drop(c *step.Ctx) {
+	countDown(c)
+	c.Barrier()
+}
+
+func countDown(c *step.Ctx) {
 	mm := c.MM(c.F.MM)
 	mm.Count--
 	if mm.Count < 0 {
 		c.Broken("I7", "mm_count fell below zero: a reference was dropped twice")
 	}
 	c.Stats.Drops++
-	c.Barrier()
 	c.F.Val = truth(mm.Count == 0)
 }
 

@@ -28,6 +28,21 @@ func UserRuns(c *step.Ctx) {
 	if !c.C.BarrierSinceCurr && c.S.MMs[t.MM].MembarrierState != 0 {
 		c.Broken("I21", "user mode was reached with no full barrier since rq->curr was stored")
 	}
+	if c.S.Buffered() {
+		fetchedInTime(c)
+		c.S.UserRan(c.CPU)
+	}
 	c.C.BarrierSinceUser = false
 	c.C.SyncCore = false
+}
+
+// interrupted in the frame of exit_to_user_mode says that user mode was left by an interrupt.
+const interrupted = 1
+
+// cameByInterrupt notes at the bottom of a stack that user mode was left by the interrupt that has just been
+// entered, if it was.
+func (m *Machine) cameByInterrupt(stack machine.TaskID) {
+	if m.S.Tasks[stack].Depth == 2 {
+		m.S.Top2(stack).N = interrupted
+	}
 }

@@ -34,7 +34,7 @@ func dropFirst(drop string) func(step.Node) step.Seq {
 
 func refcounted(c *machine.Config) bool { return c.Lazy == machine.LazyRefcount }
 
-var variations = []Variation{
+var variations = append([]Variation{
 	{
 		Name: "exit-mm-without-grab", Breaks: "I8", Until: machine.V6_12, Only: refcounted,
 		What:  "exit_mm takes no reference for the task that still stands on the root, so mmput frees it under its feet.",
@@ -63,16 +63,6 @@ var variations = []Variation{
 		Name: "kthread-use-mm-keeps-loan", Breaks: "I6", Since: machine.V6_12, Only: refcounted,
 		What:  "kthread_use_mm takes its real reference and does not give the loan back that the thread had.",
 		Edits: []Edit{{"kthread_use_mm", "mmdrop_lazy_tlb", without}},
-	},
-	{
-		Name: "membarrier-exit-mm", Breaks: "I21", Since: machine.V6_1,
-		What:  "exit_mm clears mm with no full barrier after the last user access, so membarrier passes over the CPU (up to 5.10; fixed by 5bc78502322a).",
-		Edits: []Edit{{"exit_mm", "smp_mb__after_spinlock", without}},
-	},
-	{
-		Name: "membarrier-sync-core-self", Breaks: "I22", Since: machine.V6_1,
-		What:  "The sync-core form leaves out the caller's own core: another thread that takes its place there may run what was fetched ahead (up to 5.10; fixed by e45cdc71d1fa).",
-		Edits: []Edit{{"membarrier_private_expedited", "sync core", without}},
 	},
 	{
 		Name: "kthread-transfer-drops-twice", Breaks: "I6", Since: machine.V6_1, Only: refcounted,
@@ -148,4 +138,4 @@ var variations = []Variation{
 		What:  "The CPU goes offline without changing to init_mm first.",
 		Edits: []Edit{{"cpu_offline", "it is not init_mm", without}},
 	},
-}
+}, membarrierVariations...)

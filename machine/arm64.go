@@ -20,4 +20,6 @@ type Global struct {
 	NextTaskSerial uint32 `name:"task serials"`
 	KernelEntries  uint32 `name:"swapper_pg_dir.entries"` // top-level entries of the kernel half in swapper_pg_dir
 	CallsPending   uint32 `name:"calls pending"`          // cross-CPU calls that were asked for and not yet run, on all CPUs together
+	Membarriers    uint32 `name:"membarrier calls"`       // calls of membarrier that are under way; counted without store buffers only
+	_              uint32
 }

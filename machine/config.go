@@ -86,6 +86,10 @@ type Config struct {
 	// results, much faster.
 	Registers bool
 
+	// Memory says when stores become visible to other CPUs, as far as membarrier counts on it. For checkers:
+	// only a machine with store buffers can show that a barrier is missing.
+	Memory MemoryOrder
+
 	// x86.
 	PCID bool // process-context identifiers: six slots a CPU
 	PTI  bool // kernel page-table isolation: a second, user root and PCID for each mm
@@ -126,6 +130,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("arm64 needs release 4.4 or newer (the port came with 3.7), not %s", c.Release)
 	case c.Arch == ARM64 && (c.KPTI || c.CnP || c.PAN) && c.Release < V5_0:
 		return fmt.Errorf("kpti, cnp and pan need release 5.0 or newer, not %s", c.Release)
+	case c.Memory > WeakStores:
+		return fmt.Errorf("unknown memory order %d", c.Memory)
+	case c.Memory != Sequential && c.Tasks > MaxBufferedTasks:
+		return fmt.Errorf("room for %d tasks: a machine with store buffers takes at most %d", c.Tasks, MaxBufferedTasks)
 	case c.Registers && c.Arch == Classic:
 		return fmt.Errorf("registers: machine code is run on arm64 and x86-64, not on %s", c.Arch)
 	}

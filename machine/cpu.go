@@ -30,7 +30,8 @@ type CPU struct {
 	Call CallKind `name:"call"`
 
 	BarrierSinceCall bool `name:"barrier since membarrier"` // a full barrier ran here since a membarrier call began (I22)
-	_                [2]uint8
+	Serialised       bool `name:"serialised"`               // a core-serialising instruction ran; taken back where there are store buffers
+	_                [1]uint8
 
 	CallMM     MMID   `name:"call.mm"`
 	CallPages  int32  `name:"call.pages"`   // pages to flush; FlushAll for everything

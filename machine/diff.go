@@ -88,6 +88,9 @@ func (d *differ) cpu(i int) {
 	if len(b.ARM64) > 0 {
 		differs(d, at, "", b.ARM64[i], a.ARM64[i])
 	}
+	if len(b.Buffers) > 0 {
+		differs(d, at, "", b.Buffers[i], a.Buffers[i])
+	}
 	if len(b.ARM64Regs) > 0 {
 		differs(d, at, "", b.ARM64Regs[i], a.ARM64Regs[i])
 	}

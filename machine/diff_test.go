@@ -35,6 +35,10 @@ func TestDiffSpeaksTheKernelsWords(t *testing.T) {
 			func(s *State) { s.CPUs[1].Current = NoTask },
 			func(s *State) { s.CPUs[1].Current, s.Tasks[1].State = 2, TaskDead },
 			[]string{"cpu1 current: NULL → cat", "sh->__state: running → dead"}},
+		{"store buffers", ARM64, Numbers{},
+			func(s *State) { s.Buffers[1] = EmptyBuffer },
+			func(s *State) { s.Buffers[1].Curr, s.Buffers[1].Owed = 3, TaskSetOf(1)|TaskSetOf(3) },
+			[]string{"cpu1 rq->curr to others: NULL → task3", "cpu1 user store before membarrier of: {} → {task1,task3}"}},
 		{"x86", X86, Numbers{},
 			func(s *State) { s.X86[0].LoadedMM = InitMM },
 			func(s *State) { s.X86[0].LoadedMM, s.X86[0].Ctxs[1].TLBGen = SwitchingMM, 3 },
@@ -67,6 +71,9 @@ func TestDiffSpeaksTheKernelsWords(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := Config{Release: Newest, Arch: tt.arch, CPUs: 2, Tasks: 5, MMs: 4}
+			if tt.name == "store buffers" {
+				c.Memory = WeakStores
+			}
 			if tt.arch == ARM64 {
 				c.ASIDBits = 8
 			}

@@ -41,6 +41,8 @@ func (c Change) value(n Namer, v any) string {
 			return "NULL"
 		}
 		return n.TaskName(v)
+	case TaskSet:
+		return taskSetText(n, v)
 	case MMID:
 		return mmText(n, v)
 	case CPUID:
@@ -60,6 +62,16 @@ func (c Change) value(n Namer, v any) string {
 		return fmt.Sprintf("%#x", v)
 	}
 	return fmt.Sprint(v)
+}
+
+func taskSetText(n Namer, set TaskSet) string {
+	var names []string
+	for t := TaskID(0); set != 0; t, set = t+1, set>>1 {
+		if set&1 != 0 {
+			names = append(names, n.TaskName(t))
+		}
+	}
+	return "{" + strings.Join(names, ",") + "}"
 }
 
 func mmText(n Namer, m MMID) string {

@@ -21,7 +21,7 @@ func PiecesOf(s *State) *Pieces {
 	global := joined(spanOf(head, s.Global, 1), spansOf(head, s.ASIDMap), spansOf(head, s.PinnedMap), spansOf(head, s.wakers))
 	p.spans = append(p.spans, global)
 	for i := range s.CPUs {
-		p.spans = append(p.spans, joined(spanOf(head, &s.CPUs[i], 1), element(head, s.X86, i), element(head, s.ARM64, i),
+		p.spans = append(p.spans, joined(spanOf(head, &s.CPUs[i], 1), element(head, s.X86, i), element(head, s.ARM64, i), element(head, s.Buffers, i),
 			element(head, s.ARM64Regs, i), element(head, s.X86Regs, i), element(head, s.X86PerCPUs, i),
 			spansOf(head, s.Calls(CPUID(i))), spansOf(head, s.TLB(CPUID(i)))))
 	}

@@ -23,6 +23,8 @@ type State struct {
 	X86   []X86CPU   // for each CPU, on x86 only
 	ARM64 []ARM64CPU // for each CPU, on arm64 only
 
+	Buffers []StoreBuffer // for each CPU, unless Config.Memory is Sequential
+
 	// With Config.Registers only: register files of CPUs, what tasks have saved, and the memory in which
 	// machine code finds it.
 	ARM64Regs    []ARM64Registers
@@ -75,6 +77,10 @@ func layOut(c Config) *State {
 	case ARM64:
 		arm, asidWords = c.CPUs, (1<<c.ASIDBits+63)/64
 	}
+	buffers := 0
+	if c.Memory != Sequential {
+		buffers = c.CPUs
+	}
 	armRegs, armThreads, x86Regs, x86Threads := 0, 0, 0, 0
 	if c.Registers {
 		switch c.Arch {
@@ -87,7 +93,7 @@ func layOut(c Config) *State {
 	tlbs := c.CPUs * c.TLBSlots
 	words := wordsFor[Global](1) + wordsFor[CPU](c.CPUs) + wordsFor[Task](c.Tasks) + wordsFor[MM](c.MMs) +
 		wordsFor[Frame](c.Tasks*c.StackDepth) + wordsFor[TLBEntry](tlbs) +
-		wordsFor[X86CPU](x86) + wordsFor[ARM64CPU](arm) + 2*asidWords +
+		wordsFor[X86CPU](x86) + wordsFor[ARM64CPU](arm) + wordsFor[StoreBuffer](buffers) + 2*asidWords +
 		wordsFor[ARM64Registers](armRegs) + wordsFor[ARM64Thread](armThreads) + wordsFor[ARM64PtRegs](armThreads) +
 		wordsFor[ARM64User](armThreads) +
 		wordsFor[X86Registers](x86Regs) + wordsFor[X86PerCPU](x86Regs) + wordsFor[X86Thread](x86Threads) +
@@ -99,6 +105,7 @@ func layOut(c Config) *State {
 	s.CPUs = carve[CPU](a, c.CPUs)
 	s.X86 = carve[X86CPU](a, x86)
 	s.ARM64 = carve[ARM64CPU](a, arm)
+	s.Buffers = carve[StoreBuffer](a, buffers)
 	s.ARM64Regs = carve[ARM64Registers](a, armRegs)
 	s.ARM64Threads = carve[ARM64Thread](a, armThreads)
 	s.ARM64PtRegs = carve[ARM64PtRegs](a, armThreads)
@@ -182,6 +189,7 @@ func (s *State) Grow(tasks, mms int) *State {
 	copy(g.CPUs, s.CPUs)
 	copy(g.X86, s.X86)
 	copy(g.ARM64, s.ARM64)
+	copy(g.Buffers, s.Buffers)
 	copy(g.ARM64Regs, s.ARM64Regs)
 	copy(g.ARM64Threads, s.ARM64Threads)
 	copy(g.ARM64PtRegs, s.ARM64PtRegs)

@@ -55,6 +55,20 @@ func (c *Ctx) Barrier() {
 	c.C.BarrierSinceCall = true
 }
 
+// Serialise is an instruction that serialises the core, on this CPU: what was fetched ahead is forgotten.
+func (c *Ctx) Serialise() {
+	c.C.SyncCore = true
+	c.C.Serialised = true
+}
+
+// LoadRoot is what a write of the root register is beside: a full barrier that serialises the core.
+func (c *Ctx) LoadRoot() {
+	c.C.BarrierSinceUser = true
+	c.C.BarrierSinceCurr = true
+	c.C.BarrierSinceCall = true
+	c.C.Serialised = true
+}
+
 // Prime puts a frame on a stack that no CPU stands on yet, as copy_thread does for a new task. Who
 // was left (Prev) is what the first switch to the task brings.
 func (c *Ctx) Prime(t machine.TaskID, path string) {

@@ -92,6 +92,9 @@ func Link(c *machine.Config, all ...[]*Path) (*Program, error) {
 	}
 	p.shorten()
 	p.rows()
+	if c.Memory != machine.Sequential {
+		p.buffer()
+	}
 	return p, nil
 }
 

@@ -17,7 +17,7 @@ func loadRoot(c *step.Ctx) {
 	}
 	c.C.Root = c.F.MM
 	c.S.FlushTLB(c.CPU)
-	c.Barrier()
+	c.LoadRoot()
 	c.Stats.Loads++
 	c.Stats.FullFlushes++
 }

@@ -38,7 +38,7 @@ func writeCR3(c *step.Ctx, m machine.MMID, slot uint16, noflush bool) {
 		c.Broken("I8", "a freed page-table root was loaded")
 	}
 	c.C.Root = m
-	c.Barrier()
+	c.LoadRoot()
 	c.Stats.Loads++
 	if noflush {
 		c.Stats.KeptByTag++
@@ -58,7 +58,7 @@ func flushLocal(c *step.Ctx) {
 	invalidateUserASID(c, tlb(c).ASID)
 	c.S.FlushTag(c.CPU, kernelTag(&c.S.Config, tlb(c).ASID))
 	c.Stats.FullFlushes++
-	c.Barrier()
+	c.LoadRoot()
 }
 
 // flushPages is flush_tlb_one_user for each page: INVLPG for the kernel's tag, INVPCID for the user's.

@@ -215,6 +215,7 @@ type told struct {
 	Model           string     `json:"model"`
 	Release         string     `json:"release"`
 	Arch            string     `json:"arch"`
+	Memory          string     `json:"memory"`
 	Break           string     `json:"break,omitempty"`
 	Size            check.Size `json:"size"`
 	Holds           bool       `json:"holds"`
@@ -242,7 +243,7 @@ const liveness = "not checked: only what must never happen is looked for"
 
 func (k *checkCommand) tell(m *check.Model, w *check.World, r *check.Result) error {
 	c := w.Machine()
-	t := told{Model: m.Name, Release: c.Release.String(), Arch: c.Arch.String(), Break: k.breakName, Size: k.setup.Size.Or(m.Size),
+	t := told{Model: m.Name, Release: c.Release.String(), Arch: c.Arch.String(), Memory: c.Memory.String(), Break: k.breakName, Size: k.setup.Size.Or(m.Size),
 		Holds: r.Found == nil && r.Stopped == "", Complete: r.Stopped == "", Stopped: r.Stopped,
 		Distinct: r.Distinct, Generated: r.Generated, Depth: r.Depth, Seconds: r.Elapsed.Seconds(), StatesPerSecond: r.Rate(),
 		PeakBytes: r.PeakBytes, BytesPerState: r.Bytes, Reductions: w.Reductions(), Liveness: liveness}
@@ -269,6 +270,9 @@ func (k *checkCommand) print(t *told, r *check.Result) error {
 		return k.json(t)
 	}
 	fmt.Fprintf(k.out, "%s on %s, %s: %s\n", t.Model, t.Arch, t.Release, t.Size)
+	if t.Memory != machine.Sequential.String() {
+		fmt.Fprintf(k.out, "store buffers: %s\n", t.Memory)
+	}
 	if t.Violation != nil {
 		if err := report.WriteSteps(k.out, forReport(t.Violation.Steps)); err != nil {
 			return err
