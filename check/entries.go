@@ -10,6 +10,7 @@ type entries struct {
 	offline, finishCPU, online           uint32
 	membarrier, register, copyFromUser   uint32
 	pin, unpin                           uint32
+	call, neon, sigframe, sigreturn      uint32
 }
 
 func entriesOf(p *step.Program) (e entries) {
@@ -24,6 +25,7 @@ func entriesOf(p *step.Program) (e entries) {
 		{&e.offline, "cpu_offline"}, {&e.finishCPU, "finish_cpu"}, {&e.online, "cpu_online"},
 		{&e.membarrier, "membarrier_private_expedited"}, {&e.register, "membarrier_register_private_expedited"},
 		{&e.copyFromUser, "copy_from_user"}, {&e.pin, "arm64_mm_context_get"}, {&e.unpin, "arm64_mm_context_put"},
+		{&e.call, "el0_svc"}, {&e.neon, "kernel_mode_neon"}, {&e.sigframe, "setup_rt_frame"}, {&e.sigreturn, "rt_sigreturn"},
 	} {
 		if p.Has(at.name) {
 			*at.to = p.Entry(at.name)

@@ -21,6 +21,8 @@ type Model struct {
 	Size     Size
 	Actions  []string // what may happen, by name; see Actions
 
+	// detail asks for what other models do without; nil for nothing.
+	detail func(*machine.Config)
 	// begin brings a booted machine to where the model begins.
 	begin func(*kernel.Machine, Size) error
 	// beyond tells states that are not gone on from: bounds of the model.
@@ -124,6 +126,9 @@ var actionNames = []struct {
 	{"speculate", "the hardware walks what is loaded, at any time", func(e *tasks) { e.fill = true }},
 	{"membarrier", "a registered process calls membarrier", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierPrivate) }},
 	{"sync-core", "likewise, its sync-core form", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierSyncCore) }},
+	{"syscall", "what a task asks for it asks for in the middle of a system call", func(e *tasks) { e.syscall = true }},
+	{"neon", "a task, kernel threads among them, computes with vector registers in the kernel", func(e *tasks) { e.neon = true }},
+	{"signal", "a process handles a signal, one at a time, and returns from the handler", func(e *tasks) { e.signal = true }},
 	{"pin", "a device pins and unpins an ASID", func(e *tasks) { e.pin = true }},
 }
 
@@ -172,6 +177,9 @@ func (m *Model) Config(s *Setup) (machine.Config, error) {
 		c.PCID = c.Release >= machine.V5_0
 	case machine.ARM64:
 		c.ASIDBits = uint8(max(size.ASIDBits, 2))
+	}
+	if m.detail != nil {
+		m.detail(&c)
 	}
 	for _, o := range s.Options {
 		if err := setOption(&c, o); err != nil {

@@ -44,9 +44,7 @@ func Models() []*Model {
 			Size:     Size{CPUs: 2, Tasks: 4, MMs: 4, Changes: 1, ASIDBits: 2, Generations: 2},
 			Actions:  []string{"preempt", "speculate"},
 			begin:    beginWithProcesses,
-			beyond: func(s *machine.State, size Size) bool {
-				return s.Global.ASIDGeneration > uint64(size.Generations)*generationStep(s)
-			},
+			beyond:   outOfGenerations,
 		},
 		{
 			Name:     "membarrier",
@@ -58,7 +56,24 @@ func Models() []*Model {
 			Actions:  []string{"sleep", "exit", "membarrier", "sync-core"},
 			begin:    beginRegistered,
 		},
+		{
+			Name:     "fpsimd",
+			Question: "Does every task, and the kernel where it computes, find its own values in the vector registers, although a switch leaves them as they are?",
+			Rules:    []string{"I27"},
+			Arch:     machine.ARM64,
+			Since:    machine.V4_4,
+			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1, ASIDBits: 2, Generations: 1},
+			Actions:  []string{"preempt", "move", "neon", "signal", "thread", "exec"},
+			detail:   func(c *machine.Config) { c.FPSIMD = true },
+			beyond:   outOfGenerations,
+			begin:    func(m *kernel.Machine, _ Size) error { return spawn(m, 0) },
+		},
 	}
+}
+
+// outOfGenerations bounds a model that hands out ASIDs for ever.
+func outOfGenerations(s *machine.State, size Size) bool {
+	return s.Global.ASIDGeneration > uint64(size.Generations)*generationStep(s)
 }
 
 // generationStep is by how much a rollover raises the generation.

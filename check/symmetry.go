@@ -130,6 +130,9 @@ func (y *symmetry) key(s *machine.State, i int) uint64 {
 	h = blend(h, flags|uint64(uint32(t.Usage))<<32|uint64(uint8(t.RCUUsers))<<24|uint64(uint8(t.WakeCPU))<<16|uint64(uint8(t.PiLockedBy))<<8)
 	h = blend(h, y.colourOf(t.MM))
 	h = blend(h, y.colourOf(t.ActiveMM)+1)
+	if len(s.ARM64FPThreads) > 0 {
+		h = blend(h, uint64(t.Flags)<<32|uint64(uint32(t.FPOwner)))
+	}
 	for _, f := range s.Stack(machine.TaskID(i)) {
 		h = blend(h, uint64(f.PC)|uint64(f.State)<<32)
 		h = blend(h, f.Val^uint64(uint32(f.N))<<32^uint64(uint8(f.CPU))<<56)
@@ -200,6 +203,9 @@ func (y *symmetry) rename(s *machine.State) {
 	for t := range s.Tasks {
 		to := y.tasks[t]
 		o.Tasks[to] = s.Tasks[t]
+		if len(s.ARM64FPThreads) > 0 {
+			o.ARM64FPThreads[to] = s.ARM64FPThreads[t]
+		}
 		task := &o.Tasks[to]
 		y.mm(&task.MM)
 		y.mm(&task.ActiveMM)
@@ -230,6 +236,7 @@ func (y *symmetry) rename(s *machine.State) {
 	for i := range s.CPUs {
 		y.cpu(s, machine.CPUID(i))
 	}
+	nameVectors(o)
 }
 
 func (y *symmetry) cpu(s *machine.State, i machine.CPUID) {
@@ -252,6 +259,7 @@ func (y *symmetry) cpu(s *machine.State, i machine.CPUID) {
 			x.Ctxs[k].CtxID = uint64(y.serial(uint32(x.Ctxs[k].CtxID)))
 		}
 	}
+	copy(o.ARM64Vectors, s.ARM64Vectors)
 	if len(s.ARM64) > 0 {
 		o.ARM64[i] = s.ARM64[i]
 		y.task(&o.ARM64[i].FPOwner)

@@ -26,6 +26,9 @@ type tasks struct {
 	offline bool
 	fill    bool // speculation
 	pin     bool // arm64: devices pin ASIDs
+	syscall bool // arm64 with vector registers: tasks ask for things in the middle of a system call
+	neon    bool // likewise: the kernel computes with them
+	signal  bool // likewise: programs handle signals
 
 	barriers []int32 // forms of membarrier that are called
 
@@ -36,10 +39,11 @@ type tasks struct {
 	burying []bool // release_task
 	dying   []bool // finish_cpu
 	pins    []bool // arm64_mm_context_put
+	inCall  []bool // in the middle of a system call
 }
 
 func (e *tasks) prepare(p *step.Program) {
-	for _, at := range []*[]bool{&e.calm, &e.making, &e.burying, &e.dying, &e.pins} {
+	for _, at := range []*[]bool{&e.calm, &e.making, &e.burying, &e.dying, &e.pins, &e.inCall} {
 		*at = make([]bool, p.Len())
 	}
 	for pc := range uint32(p.Len()) {
@@ -51,6 +55,7 @@ func (e *tasks) prepare(p *step.Program) {
 		e.making[pc] = slices.Contains([]string{"kernel_clone", "try_to_wake_up", "move_queued_task", "mm_release"}, in.Path.Name)
 		e.burying[pc] = in.Path.Name == "release_task"
 		e.pins[pc] = in.Path.Name == "arm64_mm_context_put"
+		e.inCall[pc] = e.syscall && in.Label == "el0_svc ends"
 		e.dying[pc] = in.Path.Name == "finish_cpu"
 	}
 }
@@ -75,10 +80,16 @@ func (e *tasks) offer(w *walker) {
 // amid is what may happen to a CPU in the middle of a path: its task is preempted. One that is on its way
 // into a preempting schedule is not preempted again: that would only put the same frames on top.
 func (e *tasks) amid(w *walker, cpu machine.CPUID, c *machine.CPU) {
-	if !e.preempt || c.IRQOff || c.Preempt != 0 || c.Stack != c.Curr || w.m.Outcomes(cpu) == 0 {
+	if c.IRQOff || c.Preempt != 0 || c.Stack != c.Curr || w.m.Outcomes(cpu) == 0 {
 		return // who spins for a lock has interrupts or preemption off
 	}
 	f := w.now.Top(c.Stack)
+	if e.inCall[f.PC] {
+		e.calls(w, cpu)
+	}
+	if !e.preempt {
+		return
+	}
 	if !e.calm[f.PC] && f.N != 0 {
 		return
 	}
@@ -125,9 +136,21 @@ func (e *tasks) rest(w *walker, cpu machine.CPUID, c *machine.CPU) {
 		w.add(action{do: unuseMM, cpu: cpu, entry: at.unuse})
 		return
 	}
+	if e.syscall {
+		w.add(action{do: enter, cpu: cpu, entry: at.call})
+		return
+	}
+	e.calls(w, cpu)
+}
+
+// calls is what a task may ask for.
+func (e *tasks) calls(w *walker, cpu machine.CPUID) {
+	s, at := w.now, &w.w.entries
+	t := &s.Tasks[s.CPUs[cpu].Curr]
 	if e.exit {
 		w.add(action{do: enter, cpu: cpu, entry: at.exit})
 	}
+	e.registers(w, cpu, t)
 	mm := freeMM(s)
 	if e.exec && mm != machine.NoMM {
 		do := enter
@@ -140,6 +163,23 @@ func (e *tasks) rest(w *walker, cpu machine.CPUID, c *machine.CPU) {
 		e.process(w, cpu, t, mm)
 	} else if e.useMM {
 		e.kthread(w, cpu)
+	}
+}
+
+// registers is what a task does with its registers beside using them.
+func (e *tasks) registers(w *walker, cpu machine.CPUID, t *machine.Task) {
+	at := &w.w.entries
+	if e.neon {
+		w.add(action{do: enter, cpu: cpu, entry: at.neon})
+	}
+	if !e.signal || t.MM == machine.NoMM {
+		return
+	}
+	threads := w.now.ARM64FPThreads
+	if threads[w.now.CPUs[cpu].Curr].InSignal != 0 {
+		w.add(action{do: enter, cpu: cpu, entry: at.sigreturn})
+	} else if !slices.ContainsFunc(threads, func(th machine.ARM64FPThread) bool { return th.InSignal != 0 }) {
+		w.add(action{do: enter, cpu: cpu, entry: at.sigframe})
 	}
 }
 

@@ -85,6 +85,9 @@ type Config struct {
 	// and keeps what __switch_to moves beside it. Off, a switch hands over a stack as data: the same
 	// results, much faster.
 	Registers bool
+	// FPSIMD follows, of all that Registers does, the vector registers alone (arm64): what is in them is one
+	// word, whose values and which of them. It is for checking.
+	FPSIMD bool
 
 	// x86.
 	PCID bool // process-context identifiers: six slots a CPU
@@ -126,6 +129,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("arm64 needs release 4.4 or newer (the port came with 3.7), not %s", c.Release)
 	case c.Arch == ARM64 && (c.KPTI || c.CnP || c.PAN) && c.Release < V5_0:
 		return fmt.Errorf("kpti, cnp and pan need release 5.0 or newer, not %s", c.Release)
+	case c.FPSIMD && (c.Registers || c.Arch != ARM64):
+		return fmt.Errorf("fpsimd: vector registers alone are followed on arm64, and without registers, which have them")
 	case c.Registers && c.Arch == Classic:
 		return fmt.Errorf("registers: machine code is run on arm64 and x86-64, not on %s", c.Arch)
 	}
