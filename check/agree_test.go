@@ -16,6 +16,7 @@ var small = map[string]Setup{
 	"x86-tlb":        {Size: Size{Tasks: 2, MMs: 1, Changes: 1}, Actions: []string{"munmap", "free-tables", "speculate"}},
 	"asid":           {Size: Size{Tasks: 2, MMs: 2}, Actions: []string{"preempt", "munmap", "speculate"}},
 	"membarrier":     {Actions: []string{"sleep", "membarrier"}},
+	"kpti":           {Actions: []string{"preempt", "uaccess", "kernel", "speculate"}},
 	"fpsimd":         {Size: Size{MMs: 1}, Actions: []string{"preempt", "neon", "signal", "thread"}},
 }
 

@@ -63,6 +63,8 @@ func modelOf(variation string, of machine.Arch) string {
 	switch {
 	case strings.HasPrefix(variation, "membarrier"):
 		return "membarrier"
+	case strings.HasPrefix(variation, "kpti-"):
+		return "kpti"
 	case strings.HasPrefix(variation, "arm64-fp-"), strings.HasPrefix(variation, "fpsimd-"):
 		return "fpsimd"
 	case of == machine.X86:

@@ -74,7 +74,7 @@ type Setup struct {
 }
 
 // OptionNames are what a machine may have or lack beside its size.
-func OptionNames() []string { return []string{"no-pcid", "pti", "kpti", "cnp", "pan"} }
+func OptionNames() []string { return []string{"no-pcid", "pti", "kpti", "cnp", "pan", "no-pan"} }
 
 func setOption(c *machine.Config, name string) error {
 	switch name {
@@ -83,12 +83,16 @@ func setOption(c *machine.Config, name string) error {
 	case "pti":
 		c.PTI = true
 	case "kpti":
+		if !c.KPTI {
+			c.ASIDBits++ // they come in pairs
+		}
 		c.KPTI = true
-		c.ASIDBits++ // they come in pairs
 	case "cnp":
 		c.CnP = true
 	case "pan":
 		c.PAN = true
+	case "no-pan":
+		c.PAN = false
 	default:
 		return fmt.Errorf("unknown option %q: there are %s", name, strings.Join(OptionNames(), ", "))
 	}
@@ -129,6 +133,8 @@ var actionNames = []struct {
 	{"syscall", "what a task asks for it asks for in the middle of a system call", func(e *tasks) { e.syscall = true }},
 	{"neon", "a task, kernel threads among them, computes with vector registers in the kernel", func(e *tasks) { e.neon = true }},
 	{"signal", "a process handles a signal, one at a time, and returns from the handler", func(e *tasks) { e.signal = true }},
+	{"uaccess", "the kernel copies from user memory", func(e *tasks) { e.uaccess = true }},
+	{"kernel", "the kernel uses a page of its own", func(e *tasks) { e.kernel = true }},
 	{"pin", "a device pins and unpins an ASID", func(e *tasks) { e.pin = true }},
 }
 

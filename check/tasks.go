@@ -29,6 +29,8 @@ type tasks struct {
 	syscall bool // arm64 with vector registers: tasks ask for things in the middle of a system call
 	neon    bool // likewise: the kernel computes with them
 	signal  bool // likewise: programs handle signals
+	uaccess bool // the kernel copies from user memory
+	kernel  bool // arm64 with its entry code: it uses pages of its own
 
 	barriers []int32 // forms of membarrier that are called
 
@@ -51,7 +53,7 @@ func (e *tasks) prepare(p *step.Program) {
 		if in.Path == nil {
 			continue
 		}
-		e.calm[pc] = in.Path.Name != "schedule"
+		e.calm[pc] = in.Path.Name != "schedule" && in.Path.Name != "el1_interrupt"
 		e.making[pc] = slices.Contains([]string{"kernel_clone", "try_to_wake_up", "move_queued_task", "mm_release"}, in.Path.Name)
 		e.burying[pc] = in.Path.Name == "release_task"
 		e.pins[pc] = in.Path.Name == "arm64_mm_context_put"
@@ -98,7 +100,7 @@ func (e *tasks) amid(w *walker, cpu machine.CPUID, c *machine.CPU) {
 
 func (e *tasks) preempted(w *walker, cpu machine.CPUID, c *machine.CPU) {
 	if w.now.Tasks[c.Curr].Kind != machine.IdleTask && e.othersQueued(w.now, cpu, c.Curr) {
-		w.add(action{do: enter, cpu: cpu, entry: w.w.entries.schedule, args: machine.Frame{N: 1}})
+		w.add(action{do: enter, cpu: cpu, entry: w.w.entries.preempt, args: machine.Frame{N: 1}})
 	}
 }
 
@@ -134,6 +136,9 @@ func (e *tasks) rest(w *walker, cpu machine.CPUID, c *machine.CPU) {
 	}
 	if t.UsingMM {
 		w.add(action{do: unuseMM, cpu: cpu, entry: at.unuse})
+		if e.uaccess {
+			w.add(action{do: enter, cpu: cpu, entry: at.copyFromUser})
+		}
 		return
 	}
 	if e.syscall {
@@ -151,6 +156,9 @@ func (e *tasks) calls(w *walker, cpu machine.CPUID) {
 		w.add(action{do: enter, cpu: cpu, entry: at.exit})
 	}
 	e.registers(w, cpu, t)
+	if e.kernel {
+		w.add(action{do: enter, cpu: cpu, entry: at.kernelAccess})
+	}
 	mm := freeMM(s)
 	if e.exec && mm != machine.NoMM {
 		do := enter
@@ -187,6 +195,9 @@ func (e *tasks) registers(w *walker, cpu machine.CPUID, t *machine.Task) {
 func (e *tasks) process(w *walker, cpu machine.CPUID, t *machine.Task, mm machine.MMID) {
 	s, at := w.now, &w.w.entries
 	own := &s.MMs[t.MM]
+	if e.uaccess {
+		w.add(action{do: enter, cpu: cpu, entry: at.copyFromUser})
+	}
 	child := freeTask(s)
 	for target := range s.CPUs {
 		if !s.CPUs[target].Online || child == machine.NoTask {

@@ -98,6 +98,9 @@ type Config struct {
 	KPTI     bool  // CONFIG_UNMAP_KERNEL_AT_EL0 in use: ASIDs come in pairs
 	CnP      bool  // TLB entries are shared between CPUs
 	PAN      bool  // CONFIG_ARM64_SW_TTBR0_PAN: TTBR0 holds the user root only while the kernel accesses user memory
+	// EntryCode runs the entry code and access to user memory register by register, with interrupts between. It
+	// is for checking.
+	EntryCode bool
 }
 
 const (
@@ -131,6 +134,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("kpti, cnp and pan need release 5.0 or newer, not %s", c.Release)
 	case c.FPSIMD && (c.Registers || c.Arch != ARM64):
 		return fmt.Errorf("fpsimd: vector registers alone are followed on arm64, and without registers, which have them")
+	case c.EntryCode && (c.Arch != ARM64 || !c.KPTI):
+		return fmt.Errorf("the entry code is followed on arm64 with kpti")
 	case c.Registers && c.Arch == Classic:
 		return fmt.Errorf("registers: machine code is run on arm64 and x86-64, not on %s", c.Arch)
 	}

@@ -241,7 +241,7 @@ func flushThread(since, until machine.Release, read string, how [2]string, clear
 		p.Body = held(how, zero, flush)
 	}
 	if since == machine.V4_4 {
-		p.Doc += " Departs: up to 4.14 a switch could come between the two steps and bring the old values back (Prevent registers leaking across exec, 4.15); the fix is in all releases here."
+		p.Doc += " Departs: in 4.4 itself nothing keeps a switch from coming between the two steps and bringing the old values back; here all releases hold the context, as later ones do."
 	}
 	return p
 }

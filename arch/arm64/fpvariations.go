@@ -16,7 +16,7 @@ func unheld(path string, how [2]string) []kernel.Edit {
 func keepLast(c *step.Ctx) { setForeign(c.T(c.F.Next), true) }
 
 const (
-	execPreempted    = "Between the memset of the old program's values and the rest of exec's flush a switch may save the old values again (up to 4.14; Prevent registers leaking across exec)."
+	execPreempted    = "Between the memset of the old program's values and the rest of exec's flush a switch may save the old values again (as 4.4 has it; later releases keep the switch away)."
 	restorePreempted = "A task that loads its registers on its way to user mode can be preempted while they, the flag and the two notes disagree."
 )
 

@@ -19,5 +19,5 @@ func (Port) Variations() []kernel.Variation {
 			What: "Low bits of the generation reach a hardware field that is wider than asid_bits (fixed by c0900d15d31c, 2024)."},
 		{Name: "arm64-stale-tlbi", Breaks: "I23", Put: StaleTLBI(),
 			What: "The ASID for an invalidation is read before the page-table entries are cleared (up to 5.14; fixed by 5e10f9887ed8)."},
-	}, slices.Concat(registerVariations(), vectorVariations())...)
+	}, slices.Concat(registerVariations(), vectorVariations(), entryVariations())...)
 }
