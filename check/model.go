@@ -273,6 +273,9 @@ func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*ker
 	if err := moveTo(prog, m); err != nil {
 		return nil, err
 	}
+	if err := env.lacks(prog); err != nil {
+		return nil, err
+	}
 	env.prepare(prog)
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
 		normal: true, rename: true, entries: entriesOf(prog)}

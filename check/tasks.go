@@ -148,49 +148,6 @@ func (e *tasks) rest(w *walker, cpu machine.CPUID, c *machine.CPU) {
 	e.calls(w, cpu)
 }
 
-// calls is what a task may ask for.
-func (e *tasks) calls(w *walker, cpu machine.CPUID) {
-	s, at := w.now, &w.w.entries
-	t := &s.Tasks[s.CPUs[cpu].Curr]
-	if e.exit {
-		w.add(action{do: enter, cpu: cpu, entry: at.exit})
-	}
-	e.registers(w, cpu, t)
-	if e.kernel {
-		w.add(action{do: enter, cpu: cpu, entry: at.kernelAccess})
-	}
-	mm := freeMM(s)
-	if e.exec && mm != machine.NoMM {
-		do := enter
-		if t.Kind == machine.KernelTask {
-			do = becomeUser
-		}
-		w.add(action{do: do, cpu: cpu, entry: at.exec, args: machine.Frame{MM: mm}})
-	}
-	if t.MM != machine.NoMM {
-		e.process(w, cpu, t, mm)
-	} else if e.useMM {
-		e.kthread(w, cpu)
-	}
-}
-
-// registers is what a task does with its registers beside using them.
-func (e *tasks) registers(w *walker, cpu machine.CPUID, t *machine.Task) {
-	at := &w.w.entries
-	if e.neon {
-		w.add(action{do: enter, cpu: cpu, entry: at.neon})
-	}
-	if !e.signal || t.MM == machine.NoMM {
-		return
-	}
-	threads := w.now.ARM64FPThreads
-	if threads[w.now.CPUs[cpu].Curr].InSignal != 0 {
-		w.add(action{do: enter, cpu: cpu, entry: at.sigreturn})
-	} else if !slices.ContainsFunc(threads, func(th machine.ARM64FPThread) bool { return th.InSignal != 0 }) {
-		w.add(action{do: enter, cpu: cpu, entry: at.sigframe})
-	}
-}
-
 // process is what a task with an address space may ask for.
 func (e *tasks) process(w *walker, cpu machine.CPUID, t *machine.Task, mm machine.MMID) {
 	s, at := w.now, &w.w.entries

@@ -52,3 +52,22 @@ func TestVectorNames(t *testing.T) {
 		t.Error("names change when they are given again")
 	}
 }
+
+// What a machine's paths know nothing of cannot happen on it: that is said, and nothing panics.
+func TestActionsNeedTheirPaths(t *testing.T) {
+	for _, c := range []struct {
+		model, action string
+		release       machine.Release
+	}{
+		{"asid", "neon", machine.Newest}, {"context-switch", "signal", machine.Newest}, {"x86-tlb", "syscall", machine.Newest},
+		{"fpsimd", "kernel", machine.Newest}, {"asid", "pin", machine.V4_4}, {"context-switch", "membarrier", machine.V4_4},
+	} {
+		m, err := FindModel(c.model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Build(Setup{Release: c.release, Actions: []string{c.action}}); err == nil {
+			t.Errorf("%s on %s takes the action %s", c.model, c.release, c.action)
+		}
+	}
+}
