@@ -16,6 +16,8 @@ var small = map[string]Setup{
 	"x86-tlb":        {Size: Size{Tasks: 2, MMs: 1, Changes: 1}, Actions: []string{"munmap", "free-tables", "speculate"}},
 	"asid":           {Size: Size{Tasks: 2, MMs: 2}, Actions: []string{"preempt", "munmap", "speculate"}},
 	"membarrier":     {Actions: []string{"preempt", "sleep", "membarrier"}},
+	"kpti":           {Actions: []string{"preempt", "uaccess", "kernel", "speculate"}},
+	"fpsimd":         {Size: Size{MMs: 1}, Actions: []string{"preempt", "neon", "signal", "thread"}},
 }
 
 func buildModel(t testing.TB, name string, s Setup) *World {

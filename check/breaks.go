@@ -38,6 +38,9 @@ var aliases = map[string]string{
 	"arm64-no-reserved":            "asid-no-reserved",
 	"arm64-stale-tlbi":             "asid-tlbi-stale-asid",
 	"arm64-generation-in-hardware": "asid-generation-in-hardware-bits",
+	"arm64-fp-by-cpu-alone":        "fpsimd-cpu-only",
+	"arm64-fp-by-last-state-alone": "fpsimd-last-state-only",
+	"arm64-fp-stale-owner":         "fpsimd-recycled-task",
 }
 
 // needs are machines other than the model's own that a break wants.
@@ -53,6 +56,7 @@ var needs = map[string]struct {
 	"on-cpu-cleared-early":    {actions: []string{"wake"}},
 	"prev-state-read-late":    {actions: []string{"wake", "exit"}},
 	"arm64-stale-tlbi":        {actions: []string{"preempt", "munmap", "speculate"}},
+	"arm64-fp-stale-owner":    {actions: []string{"preempt", "syscall", "thread", "exit"}},
 	"x86-user-pcid-forgotten": {options: []string{"pti"}},
 	// Elsewhere another barrier, or the order of stores, stands in.
 	"membarrier-exit-mm":        {arch: on(machine.ARM64)},
@@ -67,6 +71,10 @@ func modelOf(variation string, of machine.Arch) string {
 	switch {
 	case strings.HasPrefix(variation, "membarrier"):
 		return "membarrier"
+	case strings.HasPrefix(variation, "kpti-"):
+		return "kpti"
+	case strings.HasPrefix(variation, "arm64-fp-"), strings.HasPrefix(variation, "fpsimd-"):
+		return "fpsimd"
 	case of == machine.X86:
 		return "x86-tlb"
 	case of == machine.ARM64:

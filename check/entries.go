@@ -11,6 +11,8 @@ type entries struct {
 	membarrier, register, copyFromUser   uint32
 	membarrierGlobal                     uint32
 	pin, unpin                           uint32
+	call, neon, sigframe, sigreturn      uint32
+	preempt, kernelAccess                uint32
 }
 
 func entriesOf(p *step.Program) (e entries) {
@@ -26,6 +28,9 @@ func entriesOf(p *step.Program) (e entries) {
 		{&e.membarrier, "membarrier_private_expedited"}, {&e.register, "membarrier_register_private_expedited"},
 		{&e.membarrierGlobal, "membarrier_global_expedited"},
 		{&e.copyFromUser, "copy_from_user"}, {&e.pin, "arm64_mm_context_get"}, {&e.unpin, "arm64_mm_context_put"},
+		{&e.kernelAccess, "kernel_access"},
+		{&e.preempt, "schedule"}, {&e.preempt, "el1_interrupt"}, // the second where the entry code is followed
+		{&e.call, "el0_svc"}, {&e.neon, "kernel_mode_neon"}, {&e.sigframe, "setup_rt_frame"}, {&e.sigreturn, "rt_sigreturn"},
 	} {
 		if p.Has(at.name) {
 			*at.to = p.Entry(at.name)

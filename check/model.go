@@ -25,6 +25,8 @@ type Model struct {
 	// without are actions that are no default on a machine whose kernel gets them wrong by itself.
 	without func(*machine.Config) []string
 
+	// detail asks for what other models do without; nil for nothing.
+	detail func(*machine.Config)
 	// begin brings a booted machine to where the model begins.
 	begin func(*kernel.Machine, Size) error
 	// beyond tells states that are not gone on from: bounds of the model.
@@ -76,7 +78,9 @@ type Setup struct {
 }
 
 // OptionNames are what a machine may have or lack beside its size.
-func OptionNames() []string { return []string{"no-pcid", "pti", "kpti", "cnp", "pan", "weak-stores"} }
+func OptionNames() []string {
+	return []string{"no-pcid", "pti", "kpti", "cnp", "pan", "no-pan", "weak-stores"}
+}
 
 func setOption(c *machine.Config, name string) error {
 	switch name {
@@ -85,14 +89,18 @@ func setOption(c *machine.Config, name string) error {
 	case "pti":
 		c.PTI = true
 	case "kpti":
+		if !c.KPTI {
+			c.ASIDBits++ // they come in pairs
+		}
 		c.KPTI = true
-		c.ASIDBits++ // they come in pairs
 	case "cnp":
 		c.CnP = true
 	case "pan":
 		c.PAN = true
 	case "weak-stores":
 		c.Memory = machine.WeakStores
+	case "no-pan":
+		c.PAN = false
 	default:
 		return fmt.Errorf("unknown option %q: there are %s", name, strings.Join(OptionNames(), ", "))
 	}
@@ -131,6 +139,11 @@ var actionNames = []struct {
 	{"membarrier", "a registered process calls membarrier", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierPrivate) }},
 	{"sync-core", "likewise, its sync-core form", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierSyncCore) }},
 	{"global", "somebody calls its form for all registered processes", func(e *tasks) { e.global = true }},
+	{"syscall", "what a task asks for it asks for in the middle of a system call", func(e *tasks) { e.syscall = true }},
+	{"neon", "a task, kernel threads among them, computes with vector registers in the kernel", func(e *tasks) { e.neon = true }},
+	{"signal", "a process handles a signal, one at a time, and returns from the handler", func(e *tasks) { e.signal = true }},
+	{"uaccess", "the kernel copies from user memory", func(e *tasks) { e.uaccess = true }},
+	{"kernel", "the kernel uses a page of its own", func(e *tasks) { e.kernel = true }},
 	{"pin", "a device pins and unpins an ASID", func(e *tasks) { e.pin = true }},
 }
 
@@ -185,6 +198,9 @@ func (m *Model) Config(s *Setup) (machine.Config, error) {
 		if c.Arch == machine.ARM64 {
 			c.Memory = machine.WeakStores
 		}
+	}
+	if m.detail != nil {
+		m.detail(&c)
 	}
 	for _, o := range s.Options {
 		if err := setOption(&c, o); err != nil {
@@ -278,6 +294,9 @@ func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*ker
 		return nil, err
 	}
 	if err := moveTo(prog, m); err != nil {
+		return nil, err
+	}
+	if err := env.lacks(prog); err != nil {
 		return nil, err
 	}
 	env.prepare(prog)

@@ -44,9 +44,7 @@ func Models() []*Model {
 			Size:     Size{CPUs: 2, Tasks: 4, MMs: 4, Changes: 1, ASIDBits: 2, Generations: 2},
 			Actions:  []string{"preempt", "speculate"},
 			begin:    beginWithProcesses,
-			beyond: func(s *machine.State, size Size) bool {
-				return s.Global.ASIDGeneration > uint64(size.Generations)*generationStep(s)
-			},
+			beyond:   outOfGenerations,
 		},
 		{
 			Name:     "membarrier",
@@ -61,7 +59,39 @@ func Models() []*Model {
 			without:  brokenMembarrier,
 			beyond:   noneRegistered,
 		},
+		{
+			Name:     "fpsimd",
+			Question: "Does every task, and the kernel where it computes, find its own values in the vector registers, although a switch leaves them as they are?",
+			Rules:    []string{"I27"},
+			Arch:     machine.ARM64,
+			Since:    machine.V4_4,
+			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1, ASIDBits: 2, Generations: 1},
+			Actions:  []string{"preempt", "move", "neon", "thread", "exec"},
+			detail:   func(c *machine.Config) { c.FPSIMD = true },
+			beyond:   outOfGenerations,
+			begin:    func(m *kernel.Machine, _ Size) error { return spawn(m, 0) },
+		},
+		{
+			Name:     "kpti",
+			Question: "Can user mode find no kernel page, and the kernel no user page without asking, wherever an interrupt comes between two writes of TTBR0 and TTBR1?",
+			Rules:    []string{"I14", "I28", "I29", "I30", "I31"},
+			Arch:     machine.ARM64,
+			Since:    machine.V5_0,
+			Size:     Size{CPUs: 1, Tasks: 3, MMs: 2, Changes: 1, ASIDBits: 2, Generations: 2},
+			Actions:  []string{"preempt", "exec", "use", "uaccess", "kernel", "speculate"},
+			detail: func(c *machine.Config) {
+				c.KPTI, c.PAN, c.EntryCode = true, true, true
+				c.ASIDBits++ // they come in pairs
+			},
+			beyond: outOfGenerations,
+			begin:  beginWithOneAndThread,
+		},
 	}
+}
+
+// outOfGenerations bounds a model that hands out ASIDs for ever.
+func outOfGenerations(s *machine.State, size Size) bool {
+	return s.Global.ASIDGeneration > uint64(size.Generations)*generationStep(s)
 }
 
 // generationStep is by how much a rollover raises the generation.
@@ -81,6 +111,15 @@ func beginWithOne(m *kernel.Machine, size Size) error {
 		return nil
 	}
 	_, err := m.Fork(0, 0, kernel.CloneKernel)
+	return err
+}
+
+// beginWithOneAndThread: a process runs on CPU 0, another process and a kernel thread wait there.
+func beginWithOneAndThread(m *kernel.Machine, size Size) error {
+	if err := beginWithOne(m, size); err != nil || size.Tasks < 3 {
+		return err
+	}
+	_, err := m.Spawn(0, 0)
 	return err
 }
 

@@ -88,6 +88,7 @@ var emptyTask = machine.Task{MM: machine.NoMM, ActiveMM: machine.NoMM, CPU: mach
 
 func (n *normal) apply(s *machine.State) {
 	n.tasks(s)
+	nameVectors(s)
 	n.mms(s)
 	n.serials(s)
 	n.frames(s)
@@ -101,6 +102,9 @@ func (n *normal) tasks(s *machine.State) {
 		t.Serial = 0
 		if t.Kind == machine.FreeTask && t.Depth == 0 && !stoodOn(s, machine.TaskID(i)) {
 			*t = emptyTask
+			if len(s.ARM64FPThreads) > 0 {
+				s.ARM64FPThreads[i] = machine.ARM64FPThread{}
+			}
 		}
 	}
 }

@@ -33,6 +33,8 @@ var quietLabels = map[quiet]map[string][]string{
 			"rq->prev_mm = oldmm", "rq->prev_mm = prev->active_mm", "membarrier_switch_mm", "switch_mm_cid", "mm_cid_switch_to", "switch_to"},
 		"prepare_task_switch":           {"prepare_lock_switch", "prepare_task"},
 		"__switch_to":                   {"__switch_to", "fpsimd_thread_switch", "tls_thread_switch", "debug_switch_state", "dsb(ish)", "switch_fpu_prepare", "update_task_stack"},
+		"fpsimd_thread_switch":          {"fpsimd_save_state", "fpsimd_save", "fpsimd_save_kernel_state", "fpsimd_save_user_state", "fpsimd_flush_cpu_state", "fpsimd_load_kernel_state", "TIF_FOREIGN_FPSTATE"},
+		"user_registers":                {"user registers", "user code"},
 		"finish_task_switch":            {"mm = rq->prev_mm", "finish_lock_switch", "finish_arch_switch"},
 		"exec_mmap":                     {"active_mm = tsk->active_mm", "tsk->active_mm = mm", "tsk->mm = mm", "local_irq_enable"},
 		"try_to_wake_up":                {"set_task_cpu", "ttwu_do_activate", "raw_spin_unlock_irqrestore(&p->pi_lock)"},
@@ -50,6 +52,12 @@ var quietLabels = map[quiet]map[string][]string{
 		"exit_mm":            {"smp_mb__after_spinlock", "task_unlock", "local_irq_disable"},
 		"kthread_use_mm":     {"task_unlock", "local_irq_disable"},
 		"kthread_unuse_mm":   {"smp_mb__after_spinlock", "task_unlock", "local_irq_disable"},
+
+		"fpsimd_restore_current_state":  {"test_and_clear_thread_flag", "task_fpsimd_load", "fpsimd_bind_task_to_cpu"},
+		"fpsimd_preserve_current_state": {"fpsimd_save_state", "fpsimd_save", "fpsimd_save_user_state", "fpsimd_flush_task_state"},
+		"fpsimd_flush_thread":           {"memset(fpsimd_state)", "fpsimd_flush_task_state"},
+		"kernel_neon_begin":             {"fpsimd_save_state", "fpsimd_save", "fpsimd_save_user_state", "fpsimd_flush_cpu_state", "v0 to v31"},
+		"kernel_neon_end":               {"v0 to v31 again"},
 	},
 	anywhere: {
 		"exit_mm":          {"mm = current->mm", "BUG_ON(mm != current->active_mm)"},

@@ -126,8 +126,12 @@ func (d *diamonds) name(a *action) string {
 // TestQuietStepsAreQuiet looks at every state of small models, in every release.
 func TestQuietStepsAreQuiet(t *testing.T) {
 	for _, c := range quietConfigs() {
-		t.Run(fmt.Sprintf("%s %s", c.Arch, c.Release), func(t *testing.T) {
-			for _, env := range quietWorlds {
+		t.Run(fmt.Sprintf("%s %s %v", c.Arch, c.Release, c.FPSIMD), func(t *testing.T) {
+			worlds := quietWorlds
+			if c.FPSIMD {
+				worlds = vectorWorlds
+			}
+			for _, env := range worlds {
 				everyQuietStep(t, smallWorld(t, c, env))
 			}
 		})
@@ -185,6 +189,13 @@ var quietWorlds = []tasks{
 	{preempt: true, thread: true, munmap: []int32{1}, tables: true, fill: true, changes: 1},
 }
 
+// vectorWorlds are for machines that follow vector registers.
+var vectorWorlds = []tasks{
+	{preempt: true, move: true, neon: true},
+	{preempt: true, move: true, signal: true},
+	{move: true, preempt: true, exec: true},
+}
+
 func quietConfigs() []machine.Config {
 	var all []machine.Config
 	for _, rel := range machine.Releases() {
@@ -195,5 +206,8 @@ func quietConfigs() []machine.Config {
 		machine.Config{Release: machine.V5_0, Arch: machine.X86, PCID: true, PTI: true, CPUs: 2, Tasks: 4, MMs: 3},
 		machine.Config{Release: machine.Newest, Arch: machine.X86, PCID: true, CPUs: 2, Tasks: 4, MMs: 3},
 		machine.Config{Release: machine.V4_4, Arch: machine.ARM64, ASIDBits: 2, CPUs: 2, Tasks: 4, MMs: 3},
-		machine.Config{Release: machine.Newest, Arch: machine.ARM64, ASIDBits: 2, CPUs: 2, Tasks: 4, MMs: 3})
+		machine.Config{Release: machine.Newest, Arch: machine.ARM64, ASIDBits: 2, CPUs: 2, Tasks: 4, MMs: 3},
+		machine.Config{Release: machine.V4_4, Arch: machine.ARM64, ASIDBits: 2, FPSIMD: true, CPUs: 2, Tasks: 4, MMs: 3},
+		machine.Config{Release: machine.V6_1, Arch: machine.ARM64, ASIDBits: 2, FPSIMD: true, CPUs: 2, Tasks: 4, MMs: 3},
+		machine.Config{Release: machine.Newest, Arch: machine.ARM64, ASIDBits: 2, FPSIMD: true, CPUs: 2, Tasks: 4, MMs: 3})
 }

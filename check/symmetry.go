@@ -134,6 +134,9 @@ func (y *symmetry) key(s *machine.State, i int) uint64 {
 	h = blend(h, flags|uint64(uint32(t.Usage))<<32|uint64(uint8(t.RCUUsers))<<24|uint64(uint8(t.WakeCPU))<<16|uint64(uint8(t.PiLockedBy))<<8)
 	h = blend(h, y.colourOf(t.MM))
 	h = blend(h, y.colourOf(t.ActiveMM)+1)
+	if len(s.ARM64FPThreads) > 0 {
+		h = blend(h, uint64(t.Flags)<<32|uint64(uint32(t.FPOwner)))
+	}
 	for _, f := range s.Stack(machine.TaskID(i)) {
 		h = blend(h, uint64(f.PC)|uint64(f.State)<<32)
 		h = blend(h, f.Val^uint64(uint32(f.N))<<32^uint64(uint8(f.CPU))<<56)
@@ -204,6 +207,9 @@ func (y *symmetry) rename(s *machine.State) {
 	for t := range s.Tasks {
 		to := y.tasks[t]
 		o.Tasks[to] = s.Tasks[t]
+		if len(s.ARM64FPThreads) > 0 {
+			o.ARM64FPThreads[to] = s.ARM64FPThreads[t]
+		}
 		task := &o.Tasks[to]
 		y.mm(&task.MM)
 		y.mm(&task.ActiveMM)
@@ -234,6 +240,7 @@ func (y *symmetry) rename(s *machine.State) {
 	for i := range s.CPUs {
 		y.cpu(s, machine.CPUID(i))
 	}
+	nameVectors(o)
 }
 
 func (y *symmetry) cpu(s *machine.State, i machine.CPUID) {
@@ -260,6 +267,7 @@ func (y *symmetry) cpu(s *machine.State, i machine.CPUID) {
 		o.Buffers[i] = s.Buffers[i]
 		y.buffer(&o.Buffers[i])
 	}
+	copy(o.ARM64Vectors, s.ARM64Vectors)
 	if len(s.ARM64) > 0 {
 		o.ARM64[i] = s.ARM64[i]
 		y.task(&o.ARM64[i].FPOwner)

@@ -26,6 +26,11 @@ type tasks struct {
 	offline bool
 	fill    bool // speculation
 	pin     bool // arm64: devices pin ASIDs
+	syscall bool // arm64 with vector registers: tasks ask for things in the middle of a system call
+	neon    bool // likewise: the kernel computes with them
+	signal  bool // likewise: programs handle signals
+	uaccess bool // the kernel copies from user memory
+	kernel  bool // arm64 with its entry code: it uses pages of its own
 
 	barriers []int32 // forms of membarrier that are called
 	global   bool    // GLOBAL_EXPEDITED is
@@ -37,10 +42,11 @@ type tasks struct {
 	burying []bool // release_task
 	dying   []bool // finish_cpu
 	pins    []bool // arm64_mm_context_put
+	inCall  []bool // in the middle of a system call
 }
 
 func (e *tasks) prepare(p *step.Program) {
-	for _, at := range []*[]bool{&e.calm, &e.making, &e.burying, &e.dying, &e.pins} {
+	for _, at := range []*[]bool{&e.calm, &e.making, &e.burying, &e.dying, &e.pins, &e.inCall} {
 		*at = make([]bool, p.Len())
 	}
 	for pc := range uint32(p.Len()) {
@@ -48,10 +54,11 @@ func (e *tasks) prepare(p *step.Program) {
 		if in.Path == nil {
 			continue
 		}
-		e.calm[pc] = in.Path.Name != "schedule"
+		e.calm[pc] = in.Path.Name != "schedule" && in.Path.Name != "el1_interrupt"
 		e.making[pc] = slices.Contains([]string{"kernel_clone", "try_to_wake_up", "move_queued_task", "mm_release"}, in.Path.Name)
 		e.burying[pc] = in.Path.Name == "release_task"
 		e.pins[pc] = in.Path.Name == "arm64_mm_context_put"
+		e.inCall[pc] = e.syscall && in.Label == "el0_svc ends"
 		e.dying[pc] = in.Path.Name == "finish_cpu"
 	}
 }
@@ -76,10 +83,16 @@ func (e *tasks) offer(w *walker) {
 // amid is what may happen to a CPU in the middle of a path: its task is preempted. One that is on its way
 // into a preempting schedule is not preempted again: that would only put the same frames on top.
 func (e *tasks) amid(w *walker, cpu machine.CPUID, c *machine.CPU) {
-	if !e.preempt || c.IRQOff || c.Preempt != 0 || c.Stack != c.Curr || w.m.Outcomes(cpu) == 0 {
+	if c.IRQOff || c.Preempt != 0 || c.Stack != c.Curr || w.m.Outcomes(cpu) == 0 {
 		return // who spins for a lock has interrupts or preemption off
 	}
 	f := w.now.Top(c.Stack)
+	if e.inCall[f.PC] {
+		e.calls(w, cpu)
+	}
+	if !e.preempt {
+		return
+	}
 	if !e.calm[f.PC] && f.N != 0 {
 		return
 	}
@@ -88,7 +101,7 @@ func (e *tasks) amid(w *walker, cpu machine.CPUID, c *machine.CPU) {
 
 func (e *tasks) preempted(w *walker, cpu machine.CPUID, c *machine.CPU) {
 	if w.now.Tasks[c.Curr].Kind != machine.IdleTask && e.othersQueued(w.now, cpu, c.Curr) {
-		w.add(action{do: enter, cpu: cpu, entry: w.w.entries.schedule, args: machine.Frame{N: 1}})
+		w.add(action{do: enter, cpu: cpu, entry: w.w.entries.preempt, args: machine.Frame{N: 1}})
 	}
 }
 
@@ -124,30 +137,25 @@ func (e *tasks) rest(w *walker, cpu machine.CPUID, c *machine.CPU) {
 	}
 	if t.UsingMM {
 		w.add(action{do: unuseMM, cpu: cpu, entry: at.unuse})
+		if e.uaccess {
+			w.add(action{do: enter, cpu: cpu, entry: at.copyFromUser})
+		}
 		return
 	}
-	if e.exit {
-		w.add(action{do: enter, cpu: cpu, entry: at.exit})
+	if e.syscall {
+		w.add(action{do: enter, cpu: cpu, entry: at.call})
+		return
 	}
-	mm := freeMM(s)
-	if e.exec && mm != machine.NoMM {
-		do := enter
-		if t.Kind == machine.KernelTask {
-			do = becomeUser
-		}
-		w.add(action{do: do, cpu: cpu, entry: at.exec, args: machine.Frame{MM: mm}})
-	}
-	if t.MM != machine.NoMM {
-		e.process(w, cpu, t, mm)
-	} else if e.useMM {
-		e.kthread(w, cpu)
-	}
+	e.calls(w, cpu)
 }
 
 // process is what a task with an address space may ask for.
 func (e *tasks) process(w *walker, cpu machine.CPUID, t *machine.Task, mm machine.MMID) {
 	s, at := w.now, &w.w.entries
 	own := &s.MMs[t.MM]
+	if e.uaccess {
+		w.add(action{do: enter, cpu: cpu, entry: at.copyFromUser})
+	}
 	child := freeTask(s)
 	for target := range s.CPUs {
 		if !s.CPUs[target].Online || child == machine.NoTask {

@@ -161,7 +161,7 @@ func (k *teller) asked(a *action) (what, why string) {
 	case bringUp:
 		return "(online)", "the CPU comes back"
 	case enter:
-		if a.entry == k.w.entries.schedule {
+		if a.entry == k.w.entries.schedule || a.entry == k.w.entries.preempt {
 			return "(preemption)", "another task is to run here"
 		}
 	}

@@ -1,4 +1,4 @@
-// Package invariant holds the safety rules of the switch, I1 to I27, by name.
+// Package invariant holds the safety rules of the switch, I1 to I31, by name.
 //
 // A rule is found out in one of four places. The cheap ones are looked at after every switch, by
 // CheckCPU. The settled ones need the whole machine and hold when no CPU is in the middle of
@@ -97,4 +97,12 @@ var rules = []Rule{
 		"Most calls of schedule end like this; one that touched a count would break every ledger.", []When{Across}},
 	{"I27", "A task finds its registers as it left them: x0 to x30, v0 to v31 and tpidr_el0 in user mode, and in the kernel what it computes with vector instructions.",
 		"Registers are all that a program has of a CPU; another's values in them are wrong results, or a secret given away.", []When{InSteps}},
+	{"I28", "arm64 with KPTI: in user mode TTBR1 has the trampoline's page tables, the ASID is the odd one of the pair, and no kernel page is in the TLB for every ASID.",
+		"User mode could find out by timing what the kernel has mapped, or read it (Meltdown).", []When{Settled}},
+	{"I29", "arm64 with KPTI: the kernel runs with its own page tables in TTBR1 and the even ASID of the pair.",
+		"What the kernel uses under the odd one is in the TLB where user mode finds it.", []When{Settled}},
+	{"I30", "arm64 with KPTI: no kernel page but the trampoline is global (nG is 0).",
+		"A global entry is found under every ASID, that of user mode among them.", []When{Settled}},
+	{"I31", "arm64 with software PAN: but for an access to user memory the kernel runs with the reserved root in TTBR0, and finds no user page under its ASID.",
+		"A kernel that follows a bad pointer would read or write user memory in silence.", []When{Settled}},
 }

@@ -40,7 +40,7 @@ func intactPaths(c *machine.Config, port Port) ([]*step.Path, error) {
 	if c.Lazy == machine.LazyOff {
 		all = override(all, lazyOffPaths(c))
 	}
-	if c.Registers {
+	if c.Registers || c.FPSIMD {
 		changed, err := registersPaths(c, all)
 		if err != nil {
 			return nil, err

@@ -19,7 +19,8 @@ import (
 //	restore_user_registers, user_registers, save_user_registers
 //	               on the way to user mode, in it, and on the way back into the kernel
 //
-// Every other path is the same, and so is every result.
+// Every other path is the same, and so is every result. With Config.FPSIMD, which follows vector registers
+// alone, the stack moves as data and the paths from copy_thread on are the port's, but for ret_from_fork.
 
 // CloneElsewhere in Frame.N of copy_thread says that the parent is no part of the machine: there are no
 // registers to copy.
@@ -32,6 +33,9 @@ func registersPaths(c *machine.Config, all []*step.Path) ([]*step.Path, error) {
 		var edits []Edit
 		switch p.Name {
 		case "context_switch":
+			if !c.Registers {
+				continue
+			}
 			edits = []Edit{{p.Name, "__switch_to", without}, {p.Name, "switch_to", func(step.Node) step.Seq {
 				return step.Seq{step.Call("switch_to").Returning(func(f, callee *machine.Frame) { f.Prev = callee.Prev })}
 			}}}

@@ -8,7 +8,13 @@ type ARM64CPU struct {
 	FPOwner      TaskID `name:"fpsimd_last_state"`  // fpsimd_last_state
 	FlushPending bool   `name:"tlb_flush_pending"`  // this CPU's bit in tlb_flush_pending
 	UserAccess   bool   `name:"uaccess_ttbr0"`      // SW PAN: between uaccess_ttbr0_enable and uaccess_ttbr0_disable
-	_            [6]uint8
+	// FPKernel says that fpsimd_last_state.st is the kernel-mode state of its task, not the user's (since 6.8).
+	FPKernel bool `name:"fpsimd_last_state.kernel"`
+	// KPTI: what the trampoline changes, beside the ASID.
+	Tramp        bool `name:"ttbr1.tramp_pg_dir"` // TTBR1 has the trampoline's page tables, not the kernel's
+	EL0          bool `name:"EL0"`                // user code runs
+	KernelGlobal bool `name:"tlb.kernel.global"`  // the TLB holds a kernel page under every ASID (nG is 0)
+	_            [2]uint8
 }
 
 // Global is what all CPUs share beside tasks and address spaces.

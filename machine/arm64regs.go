@@ -31,8 +31,6 @@ type ARM64Registers struct {
 	FP [8]uint64 `name:"v,hex,reg"`
 
 	EntryTask uint64 `name:"__entry_task,hex"` // the per-CPU variable
-	// KernelFP says that fpsimd_last_state.st is the kernel-mode state of its task, not the user's (since 6.8).
-	KernelFP uint64 `name:"fpsimd_last_state.kernel"`
 }
 
 // ARM64Context is struct cpu_context.

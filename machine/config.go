@@ -85,6 +85,9 @@ type Config struct {
 	// and keeps what __switch_to moves beside it. Off, a switch hands over a stack as data: the same
 	// results, much faster.
 	Registers bool
+	// FPSIMD follows, of all that Registers does, the vector registers alone (arm64): what is in them is one
+	// word, whose values and which of them. It is for checking.
+	FPSIMD bool
 
 	// Memory says when stores become visible to other CPUs, as far as membarrier counts on it. For checkers:
 	// only a machine with store buffers can show that a barrier is missing.
@@ -99,6 +102,9 @@ type Config struct {
 	KPTI     bool  // CONFIG_UNMAP_KERNEL_AT_EL0 in use: ASIDs come in pairs
 	CnP      bool  // TLB entries are shared between CPUs
 	PAN      bool  // CONFIG_ARM64_SW_TTBR0_PAN: TTBR0 holds the user root only while the kernel accesses user memory
+	// EntryCode runs the entry code and access to user memory register by register, with interrupts between. It
+	// is for checking.
+	EntryCode bool
 }
 
 const (
@@ -134,6 +140,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("unknown memory order %d", c.Memory)
 	case c.Memory != Sequential && c.Tasks > MaxBufferedTasks:
 		return fmt.Errorf("room for %d tasks: a machine with store buffers takes at most %d", c.Tasks, MaxBufferedTasks)
+	case c.FPSIMD && (c.Registers || c.Arch != ARM64):
+		return fmt.Errorf("fpsimd: vector registers alone are followed on arm64, and without registers, which have them")
+	case c.EntryCode && (c.Arch != ARM64 || !c.KPTI):
+		return fmt.Errorf("the entry code is followed on arm64 with kpti")
 	case c.Registers && c.Arch == Classic:
 		return fmt.Errorf("registers: machine code is run on arm64 and x86-64, not on %s", c.Arch)
 	}

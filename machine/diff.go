@@ -94,6 +94,9 @@ func (d *differ) cpu(i int) {
 	if len(b.ARM64Regs) > 0 {
 		differs(d, at, "", b.ARM64Regs[i], a.ARM64Regs[i])
 	}
+	if len(b.ARM64Vectors) > 0 {
+		differs(d, at, "", b.ARM64Vectors[i], a.ARM64Vectors[i])
+	}
 	if len(b.X86Regs) > 0 {
 		differs(d, at, "", b.X86Regs[i], a.X86Regs[i])
 		differs(d, at, "", b.X86PerCPUs[i], a.X86PerCPUs[i])
@@ -111,6 +114,9 @@ func (d *differ) task(i int) {
 		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64Threads[i], d.after.ARM64Threads[i])
 		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64PtRegs[i], d.after.ARM64PtRegs[i])
 		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64Users[i], d.after.ARM64Users[i])
+	}
+	if len(d.before.ARM64FPThreads) > 0 {
+		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.ARM64FPThreads[i], d.after.ARM64FPThreads[i])
 	}
 	if len(d.before.X86Threads) > 0 {
 		differs(d, Place{Kind: OfTask, Index: i}, "", d.before.X86Threads[i], d.after.X86Threads[i])

@@ -22,12 +22,13 @@ func PiecesOf(s *State) *Pieces {
 	p.spans = append(p.spans, global)
 	for i := range s.CPUs {
 		p.spans = append(p.spans, joined(spanOf(head, &s.CPUs[i], 1), element(head, s.X86, i), element(head, s.ARM64, i), element(head, s.Buffers, i),
-			element(head, s.ARM64Regs, i), element(head, s.X86Regs, i), element(head, s.X86PerCPUs, i),
+			element(head, s.ARM64Regs, i), element(head, s.ARM64Vectors, i), element(head, s.X86Regs, i), element(head, s.X86PerCPUs, i),
 			spansOf(head, s.Calls(CPUID(i))), spansOf(head, s.TLB(CPUID(i)))))
 	}
 	for i := range s.Tasks {
 		p.spans = append(p.spans, joined(spanOf(head, &s.Tasks[i], 1),
 			element(head, s.ARM64Threads, i), element(head, s.ARM64PtRegs, i), element(head, s.ARM64Users, i),
+			element(head, s.ARM64FPThreads, i),
 			element(head, s.X86Threads, i), element(head, s.X86Stacks, i), element(head, s.X86Users, i)))
 	}
 	for i := range s.MMs {

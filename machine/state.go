@@ -31,12 +31,17 @@ type State struct {
 	ARM64Threads []ARM64Thread
 	ARM64PtRegs  []ARM64PtRegs
 	ARM64Users   []ARM64User
-	X86Regs      []X86Registers
-	X86PerCPUs   []X86PerCPU
-	X86Threads   []X86Thread
-	X86Stacks    []X86Stack
-	X86Users     []X86User
-	Mem          *mem.Memory
+
+	// With Config.FPSIMD only: the vector registers of CPUs, and what tasks have saved of theirs.
+	ARM64Vectors   []ARM64Vectors
+	ARM64FPThreads []ARM64FPThread
+
+	X86Regs    []X86Registers
+	X86PerCPUs []X86PerCPU
+	X86Threads []X86Thread
+	X86Stacks  []X86Stack
+	X86Users   []X86User
+	Mem        *mem.Memory
 
 	ASIDMap   []uint64 // arm64 asid_map
 	PinnedMap []uint64 // arm64 pinned_asid_map
@@ -90,12 +95,16 @@ func layOut(c Config) *State {
 			x86Regs, x86Threads = c.CPUs, c.Tasks
 		}
 	}
+	vectors, fpThreads := 0, 0
+	if c.FPSIMD {
+		vectors, fpThreads = c.CPUs, c.Tasks
+	}
 	tlbs := c.CPUs * c.TLBSlots
 	words := wordsFor[Global](1) + wordsFor[CPU](c.CPUs) + wordsFor[Task](c.Tasks) + wordsFor[MM](c.MMs) +
 		wordsFor[Frame](c.Tasks*c.StackDepth) + wordsFor[TLBEntry](tlbs) +
 		wordsFor[X86CPU](x86) + wordsFor[ARM64CPU](arm) + wordsFor[StoreBuffer](buffers) + 2*asidWords +
 		wordsFor[ARM64Registers](armRegs) + wordsFor[ARM64Thread](armThreads) + wordsFor[ARM64PtRegs](armThreads) +
-		wordsFor[ARM64User](armThreads) +
+		wordsFor[ARM64User](armThreads) + wordsFor[ARM64Vectors](vectors) + wordsFor[ARM64FPThread](fpThreads) +
 		wordsFor[X86Registers](x86Regs) + wordsFor[X86PerCPU](x86Regs) + wordsFor[X86Thread](x86Threads) +
 		wordsFor[X86Stack](x86Threads) + wordsFor[X86User](x86Threads) +
 		s.maskWords*(c.MMs+c.CPUs+1)
@@ -110,6 +119,8 @@ func layOut(c Config) *State {
 	s.ARM64Threads = carve[ARM64Thread](a, armThreads)
 	s.ARM64PtRegs = carve[ARM64PtRegs](a, armThreads)
 	s.ARM64Users = carve[ARM64User](a, armThreads)
+	s.ARM64Vectors = carve[ARM64Vectors](a, vectors)
+	s.ARM64FPThreads = carve[ARM64FPThread](a, fpThreads)
 	s.X86Regs = carve[X86Registers](a, x86Regs)
 	s.X86PerCPUs = carve[X86PerCPU](a, x86Regs)
 	s.X86Threads = carve[X86Thread](a, x86Threads)
@@ -194,6 +205,8 @@ func (s *State) Grow(tasks, mms int) *State {
 	copy(g.ARM64Threads, s.ARM64Threads)
 	copy(g.ARM64PtRegs, s.ARM64PtRegs)
 	copy(g.ARM64Users, s.ARM64Users)
+	copy(g.ARM64Vectors, s.ARM64Vectors)
+	copy(g.ARM64FPThreads, s.ARM64FPThreads)
 	copy(g.X86Regs, s.X86Regs)
 	copy(g.X86PerCPUs, s.X86PerCPUs)
 	copy(g.X86Threads, s.X86Threads)

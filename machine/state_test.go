@@ -14,6 +14,7 @@ var shapes = []Config{
 	{Release: Newest, Arch: ARM64, ASIDBits: 8, CPUs: 70, Tasks: 100, MMs: 9, TLBSlots: 3, StackDepth: 5},
 	{Release: Newest, Arch: ARM64, ASIDBits: 4, CPUs: 2, Tasks: 4, MMs: 3, Registers: true},
 	{Release: Newest, Arch: X86, Memory: TSO, CPUs: 3, Tasks: 6, MMs: 3},
+	{Release: Newest, Arch: ARM64, ASIDBits: 4, CPUs: 2, Tasks: 4, MMs: 3, FPSIMD: true},
 }
 
 func newState(t testing.TB, c Config) *State {
@@ -44,7 +45,8 @@ func scribble(s *State, seed uint64) {
 // The block is compared and hashed as bytes, and padding may hold anything.
 func TestNoPadding(t *testing.T) {
 	for _, v := range []any{Global{}, CPU{}, Task{}, MM{}, Frame{}, TLBEntry{}, X86CPU{}, ARM64CPU{}, StoreBuffer{},
-		ARM64Registers{}, ARM64Thread{}, ARM64PtRegs{}, ARM64User{}} {
+		ARM64Registers{}, ARM64Thread{}, ARM64PtRegs{}, ARM64User{},
+		ARM64Vectors{}, ARM64FPThread{}} {
 		noPadding(t, reflect.TypeOf(v))
 	}
 }

@@ -49,6 +49,11 @@ func CheckAll(s *machine.State, report func(rule, detail string)) {
 	}
 	checkIDs(s, report)
 	checkSaved(s, report)
+	if s.Config.EntryCode {
+		for i := range s.CPUs {
+			checkEntryCode(s, machine.CPUID(i), report)
+		}
+	}
 }
 
 func checkRoot(s *machine.State, cpu machine.CPUID, report func(rule, detail string)) {

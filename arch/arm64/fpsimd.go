@@ -1,7 +1,6 @@
 package arm64
 
 import (
-	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
 )
@@ -10,9 +9,10 @@ import (
 // them on the way there, unless they still hold its values. Two notes have to agree for that: the CPU's,
 // whose state was loaded last (fpsimd_last_state), and the task's, on which CPU that was (fpsimd_cpu).
 // The first alone is wrong once the task has run elsewhere, the second once another has run here.
-// The state of all 32 registers is eight words here.
 
 func foreign(t *machine.Task) bool { return t.Flags&machine.TIFForeignFPState != 0 }
+
+func isForeign(c *step.Ctx) bool { return foreign(c.Task()) }
 
 func usesKernelFP(t *machine.Task) bool { return t.Flags&machine.TIFKernelFPState != 0 }
 
@@ -25,34 +25,42 @@ func setForeign(t *machine.Task, is bool) {
 
 // lastState is fpsimd_last_state: whose user state, or machine.NoTask.
 func lastState(c *step.Ctx) machine.TaskID {
-	if regs(c).KernelFP != 0 {
+	if arm(c).FPKernel {
 		return machine.NoTask
 	}
 	return arm(c).FPOwner
 }
 
 func bindLast(c *step.Ctx, t machine.TaskID, kernel bool) {
-	arm(c).FPOwner = t
-	regs(c).KernelFP = 0
-	if kernel {
-		regs(c).KernelFP = 1
-	}
+	arm(c).FPOwner, arm(c).FPKernel = t, kernel
 }
 
 // fpsimdSave writes the registers where fpsimd_last_state points (since 4.18; before to current's state,
 // which is the same thing unless somebody has spoilt the notes).
 func fpsimdSave(c *step.Ctx) {
-	if foreign(c.Task()) {
+	if isForeign(c) {
 		return
 	}
 	if last := lastState(c); last != machine.NoTask {
-		thread(c, last).FP = regs(c).FP
+		copy(savedVectors(c, last), vectors(c))
 	}
 }
 
 func flushCPUState(c *step.Ctx) {
 	bindLast(c, machine.NoTask, false)
 	setForeign(c.Task(), true)
+}
+
+// flushTaskState is fpsimd_flush_task_state. At first it left the flag to its callers.
+func flushTaskState(c *step.Ctx, t machine.TaskID) {
+	c.T(t).FPOwner = machine.NoCPU
+	setForeign(c.T(t), true)
+}
+
+// bindTask is fpsimd_bind_task_to_cpu: since 4.18; before its two lines stood where it is called.
+func bindTask(c *step.Ctx) {
+	bindLast(c, c.C.Current, false)
+	c.Task().FPOwner = c.CPU
 }
 
 func wrongTask(c *step.Ctx) bool { return lastState(c) != c.F.Next }
@@ -71,17 +79,58 @@ func updateForeign(notes ...func(*step.Ctx) bool) func(*step.Ctx) {
 	}
 }
 
-const fpsimdUpdate = "TIF_FOREIGN_FPSTATE"
+// saveKernelState is fpsimd_save_kernel_state.
+func saveKernelState(c *step.Ctx) {
+	state, cpu := kernelVectors(c, c.C.Current)
+	copy(state, vectors(c))
+	bindLast(c, c.C.Current, true)
+	*cpu = uint64(c.CPU)
+}
+
+// loadKernelState is fpsimd_load_kernel_state.
+func loadKernelState(c *step.Ctx) {
+	state, cpu := kernelVectors(c, c.F.Next)
+	if a := arm(c); a.FPKernel && a.FPOwner == c.F.Next && *cpu == uint64(c.CPU) {
+		return
+	}
+	copy(vectors(c), state)
+}
+
+const (
+	fpsimdUpdate    = "TIF_FOREIGN_FPSTATE"
+	loadKernelLabel = "fpsimd_load_kernel_state"
+	loadKernelWhy   = "next goes on computing where it was preempted"
+)
+
+// holdFPSIMD and releaseFPSIMD keep a task on its CPU while it works on the registers and the notes.
+func holdFPSIMD(label string) step.Node {
+	return step.Do(label, "no switch while notes and registers disagree", func(c *step.Ctx) { c.C.Preempt++ })
+}
+
+func releaseFPSIMD(label string) step.Node {
+	return step.Do(label, "notes and registers agree: switches are possible again", func(c *step.Ctx) { c.C.Preempt-- })
+}
+
+// held puts a body between the two, as a release calls them.
+func held(how [2]string, body ...step.Node) step.Seq {
+	return append(append(step.Seq{holdFPSIMD(how[0])}, body...), releaseFPSIMD(how[1]))
+}
+
+var (
+	held44 = [2]string{"preempt_disable", "preempt_enable"}
+	held50 = [2]string{"local_bh_disable", "local_bh_enable"}
+	held61 = [2]string{"get_cpu_fpsimd_context", "put_cpu_fpsimd_context"} // since 5.2
+)
 
 var fpsimdPaths = []*step.Path{
 	{
-		Name: "fpsimd_thread_switch", Since: machine.V4_4, Until: machine.V5_0, Only: withRegisters,
+		Name: "fpsimd_thread_switch", Since: machine.V4_4, Until: machine.V5_0, Only: withVectors,
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_thread_switch (4.4)",
 		Doc:    "Saves what is prev's, and finds out whether next has to load. Only tasks with an mm have anything in these registers.",
 		Body: step.Seq{
 			step.Do("fpsimd_save_state", "prev's registers go to memory if they hold its most recent values", func(c *step.Ctx) {
-				if c.Task().MM != machine.NoMM && !foreign(c.Task()) {
-					thread(c, c.C.Current).FP = regs(c).FP
+				if c.Task().MM != machine.NoMM && !isForeign(c) {
+					copy(savedVectors(c, c.C.Current), vectors(c))
 				}
 			}),
 			step.If("next has an mm", func(c *step.Ctx) bool { return c.T(c.F.Next).MM != machine.NoMM },
@@ -89,7 +138,7 @@ var fpsimdPaths = []*step.Path{
 		},
 	},
 	{
-		Name: "fpsimd_thread_switch", Since: machine.V5_0, Until: machine.V6_12, Only: withRegisters,
+		Name: "fpsimd_thread_switch", Since: machine.V5_0, Until: machine.V6_12, Only: withVectors,
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_thread_switch (4.20, 6.1)",
 		Doc:    "Saves what is prev's, and finds out whether next has to load. A kernel thread always mismatches. Departs: SVE and SME are left out.",
 		Body: step.Seq{
@@ -98,95 +147,101 @@ var fpsimdPaths = []*step.Path{
 		},
 	},
 	{
-		Name: "fpsimd_thread_switch", Since: machine.V6_12, Only: withRegisters,
+		Name: "fpsimd_thread_switch", Since: machine.V6_12, Only: withVectors,
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_thread_switch (6.12, 7.3)",
 		Doc:    "Saves what is prev's, user state or the kernel's own, and finds out whether next has to load. Departs: SVE and SME are left out.",
 		Body: step.Seq{
 			step.If("prev uses them in the kernel", func(c *step.Ctx) bool { return usesKernelFP(c.Task()) },
-				step.Then(step.Do("fpsimd_save_kernel_state", "prev was preempted between kernel_neon_begin and kernel_neon_end", func(c *step.Ctx) {
-					thread(c, c.C.Current).KernelFP = regs(c).FP
-					bindLast(c, c.C.Current, true)
-					thread(c, c.C.Current).KernelFPCPU = uint64(c.CPU)
-				})),
+				step.Then(step.Do("fpsimd_save_kernel_state", "prev was preempted between kernel_neon_begin and kernel_neon_end", saveKernelState)),
 				step.Else(step.Do("fpsimd_save_user_state", "prev's registers go to memory if they hold its most recent values", fpsimdSave))),
 			step.If("next uses them in the kernel", func(c *step.Ctx) bool { return usesKernelFP(c.T(c.F.Next)) },
-				step.Then(step.Do("fpsimd_load_kernel_state", "next goes on computing where it was preempted", func(c *step.Ctx) {
-					flushCPUState(c)
-					regs(c).FP = thread(c, c.F.Next).KernelFP
-				})),
+				step.Then(
+					step.Do("fpsimd_flush_cpu_state", "what was loaded here last is about to be overwritten", flushCPUState),
+					step.Do(loadKernelLabel, loadKernelWhy, loadKernelState)),
 				step.Else(step.Do(fpsimdUpdate, compareWhy, updateForeign(wrongTask, wrongCPU)))),
 		},
 	},
+	restoreCurrent(machine.V4_4, machine.V5_0, "4.4", held44),
+	restoreCurrent(machine.V5_0, machine.V6_1, "4.20", held50),
+	restoreCurrent(machine.V6_1, 0, "6.1 to 7.3", held61),
+	preserveCurrent(machine.V4_4, machine.V5_0, "4.4", "fpsimd_save_state", held44),
+	preserveCurrent(machine.V5_0, machine.V6_1, "4.20", "fpsimd_save", held50),
+	preserveCurrent(machine.V6_1, machine.V6_12, "6.1", "fpsimd_save", held61),
+	preserveCurrent(machine.V6_12, machine.V7_3, "6.12", "fpsimd_save_user_state", held61),
 	{
-		Name: "fpsimd_restore_current_state", Since: machine.V4_4, Only: withRegisters,
-		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_restore_current_state (4.4 to 7.3)",
-		Doc:    "On the way to user mode: the task's values come into the registers, and both notes say so.",
-		Body: step.Seq{
-			step.Do("task_fpsimd_load", "the task's values from memory", func(c *step.Ctx) { regs(c).FP = thread(c, c.C.Current).FP }),
-			step.Do("fpsimd_bind_task_to_cpu", "the CPU notes the task, the task notes the CPU", func(c *step.Ctx) {
-				bindLast(c, c.C.Current, false)
-				c.Task().FPOwner = c.CPU
-				setForeign(c.Task(), false)
-			}),
-		},
+		Name: "fpsimd_preserve_current_state", Since: machine.V7_3, Only: withVectors,
+		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_save_and_flush_current_state (7.3; since 6.16)",
+		Doc:    "The running task's values are in memory, and nowhere else: whoever changes them there need not look at the registers. Up to 6.15 they were valid in the registers as well.",
+		Body: held(held61,
+			step.Do("fpsimd_save_user_state", saveWhy, fpsimdSave),
+			step.Do("fpsimd_flush_task_state", "user mode has to load again", func(c *step.Ctx) { flushTaskState(c, c.C.Current) })),
 	},
-	{
-		Name: "kernel_neon_begin", Since: machine.V4_4, Until: machine.V6_12, Only: withRegisters,
-		Source: "arch/arm64/kernel/fpsimd.c:kernel_neon_begin (4.4 to 6.1)",
-		Doc:    "The kernel takes the vector registers for itself, and cannot be preempted until it is done.",
-		Body: step.Seq{
-			step.Do("get_cpu_fpsimd_context", "no switch until kernel_neon_end", func(c *step.Ctx) { c.C.Preempt++ }),
-			step.Do("fpsimd_save", "the user's values go to memory if they are in the registers", func(c *step.Ctx) {
-				if c.Task().MM != machine.NoMM {
-					fpsimdSave(c)
-				}
-			}),
-			step.Do("fpsimd_flush_cpu_state", "whoever goes to user mode here has to load again", flushCPUState),
-			kernelComputes(),
-		},
-	},
-	{
-		Name: "kernel_neon_begin", Since: machine.V6_12, Only: withRegisters,
-		Source: "arch/arm64/kernel/fpsimd.c:kernel_neon_begin (6.12, 7.3; since 6.8)",
-		Doc:    "The kernel takes the vector registers for itself. It can be preempted: they are then switched with the task. Departs: use in softirqs is left out.",
-		Body: step.Seq{
-			step.Do("fpsimd_save_user_state", "the user's values go to memory if they are in the registers", fpsimdSave),
-			step.Do("TIF_KERNEL_FPSTATE", "a switch from here on saves what the kernel computes", func(c *step.Ctx) { c.Task().Flags |= machine.TIFKernelFPState }),
-			step.Do("fpsimd_flush_cpu_state", "whoever goes to user mode here has to load again", flushCPUState),
-			kernelComputes(),
-		},
-	},
-	{
-		Name: "kernel_neon_end", Since: machine.V4_4, Until: machine.V6_12, Only: withRegisters,
-		Source: "arch/arm64/kernel/fpsimd.c:kernel_neon_end (4.4 to 6.1)",
-		Doc:    "The kernel is done with the vector registers.",
-		Body: step.Seq{kernelComputed(),
-			step.Do("put_cpu_fpsimd_context", "switches are possible again", func(c *step.Ctx) { c.C.Preempt-- })},
-	},
-	{
-		Name: "kernel_neon_end", Since: machine.V6_12, Only: withRegisters,
-		Source: "arch/arm64/kernel/fpsimd.c:kernel_neon_end (6.12, 7.3)",
-		Doc:    "The kernel is done with the vector registers.",
-		Body: step.Seq{kernelComputed(),
-			step.Do("TIF_KERNEL_FPSTATE = 0", "nothing of the kernel's to save any more", func(c *step.Ctx) { c.Task().Flags &^= machine.TIFKernelFPState })},
-	},
+	returnToUser(machine.V4_4, machine.V5_0, "entry.S:ret_to_user, work_pending, arch/arm64/kernel/signal.c:do_notify_resume (4.4)", "disable_irq", "enable_irq"),
+	returnToUser(machine.V5_0, machine.V6_12, "signal.c:do_notify_resume (4.20, 6.1)", "local_daif_mask", "local_daif_restore"),
+	returnToUser(machine.V6_12, machine.V7_3, "entry-common.c:exit_to_user_mode_prepare, do_notify_resume (6.12)", "local_irq_disable", "local_irq_enable"),
+	returnToUser(machine.V7_3, 0, "entry-common.c:arch_exit_to_user_mode_work, kernel/entry/common.c:exit_to_user_mode_loop (7.3)", "local_irq_disable", "local_irq_enable"),
+	flushThread(machine.V4_4, machine.V5_0, "4.4", held44, true),
+	flushThread(machine.V5_0, machine.V6_1, "4.20", held50, true),
+	flushThread(machine.V6_1, 0, "6.1 to 7.3", held61, false),
 }
 
-func kernelComputes() step.Node {
-	return step.Ours("v0 to v31", "the kernel computes with them", func(c *step.Ctx) {
-		for i := range regs(c).FP {
-			regs(c).FP[i] = kernel.Mark(c.Task(), ofKernelFP, i)
-		}
-	})
+const saveWhy = "the task's values go to memory if they are in the registers"
+
+func restoreCurrent(since, until machine.Release, read string, how [2]string) *step.Path {
+	return &step.Path{
+		Name: "fpsimd_restore_current_state", Since: since, Until: until, Only: withVectors,
+		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_restore_current_state (" + read + ")",
+		Doc:    "On the way to user mode: the task's values come into the registers, and both notes say so. The flag is looked at again, for a switch may have come before preemption was off.",
+		Body: held(how, step.If("TIF_FOREIGN_FPSTATE", isForeign, step.Then(
+			step.Do("test_and_clear_thread_flag", "what is about to be loaded is the task's", func(c *step.Ctx) { setForeign(c.Task(), false) }),
+			step.Do("task_fpsimd_load", "the task's values from memory", func(c *step.Ctx) { copy(vectors(c), savedVectors(c, c.C.Current)) }),
+			step.Do("fpsimd_bind_task_to_cpu", "the CPU notes the task, the task notes the CPU", bindTask)), nil)),
+	}
 }
 
-func kernelComputed() step.Node {
-	return step.Ours("v0 to v31 again", "the kernel finds what it computed", func(c *step.Ctx) {
-		for i, v := range regs(c).FP {
-			if v != kernel.Mark(c.Task(), ofKernelFP, i) {
-				c.Broken("I27", "the kernel's vector registers changed between kernel_neon_begin and kernel_neon_end")
-				return
-			}
-		}
-	})
+func preserveCurrent(since, until machine.Release, read, label string, how [2]string) *step.Path {
+	return &step.Path{
+		Name: "fpsimd_preserve_current_state", Since: since, Until: until, Only: withVectors,
+		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_preserve_current_state (" + read + ")",
+		Doc:    "The running task's values are in memory, for a copy of the task or for a signal frame.",
+		Body:   held(how, step.Do(label, saveWhy, fpsimdSave)),
+	}
+}
+
+// returnToUser is as much of the last loop before user mode as has to do with these registers: whatever
+// happens while interrupts are on may have given them away again.
+func returnToUser(since, until machine.Release, source, mask, unmask string) *step.Path {
+	irqOff := step.Do(mask, "from here to user mode no switch can come", func(c *step.Ctx) { c.C.IRQOff = true })
+	return &step.Path{
+		Name: "do_notify_resume", Since: since, Until: until, Only: withVectors,
+		Source: "arch/arm64/kernel/" + source,
+		Doc:    "The work that is left before user mode. It is looked for with interrupts off, done with them on, and looked for again. Departs: rescheduling happens at any step with interrupts on, and signals are entered by whoever sends them.",
+		Body: step.Seq{
+			irqOff,
+			step.While("TIF_FOREIGN_FPSTATE", isForeign, step.Seq{
+				step.Do(unmask, "work is done with interrupts on", func(c *step.Ctx) { c.C.IRQOff = false }),
+				step.Call("fpsimd_restore_current_state"),
+				irqOff,
+			}),
+		},
+	}
+}
+
+// flushThread is fpsimd_flush_thread, of exec.
+func flushThread(since, until machine.Release, read string, how [2]string, clearFirst bool) *step.Path {
+	flush := step.Do("fpsimd_flush_task_state", "no CPU has the new program's values", func(c *step.Ctx) { flushTaskState(c, c.C.Current) })
+	zero := step.Do("memset(fpsimd_state)", "the new program begins with empty registers", func(c *step.Ctx) { clear(savedVectors(c, c.C.Current)) })
+	p := &step.Path{
+		Name: "fpsimd_flush_thread", Since: since, Until: until, Only: withVectors,
+		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_flush_thread (" + read + ")",
+		Doc:    "Exec: the old program's values are forgotten, in the CPU too.",
+		Body:   held(how, flush, zero),
+	}
+	if clearFirst {
+		p.Body = held(how, zero, flush)
+	}
+	if since == machine.V4_4 {
+		p.Doc += " Departs: in 4.4 itself nothing keeps a switch from coming between the two steps and bringing the old values back; here all releases hold the context, as later ones do."
+	}
+	return p
 }

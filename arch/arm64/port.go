@@ -60,5 +60,5 @@ func markOdd(m []uint64, n int) {
 
 func (Port) Paths() []*step.Path {
 	return slices.Concat(switchPaths, lazyPaths, contextPaths, asidPaths, pinnedPaths, tlbiPaths, userPaths, switchToPaths,
-		threadSwitchPaths, cpuSwitchToPaths, fpsimdPaths, userRegisterPaths)
+		threadSwitchPaths, cpuSwitchToPaths, fpsimdPaths, neonPaths, userRegisterPaths, userVectorPaths, signalPaths, entryPaths)
 }

@@ -9,8 +9,7 @@ import (
 // stack that it is on, and a link register the step at which a task goes on. The register switch knows
 // addresses only, and what it makes of them is what the machine does.
 
-func withRegisters(c *machine.Config) bool    { return c.Registers }
-func withoutRegisters(c *machine.Config) bool { return !c.Registers }
+func withRegisters(c *machine.Config) bool { return c.Registers }
 
 func regs(c *step.Ctx) *machine.ARM64Registers { return &c.S.ARM64Regs[c.CPU] }
 
@@ -76,13 +75,18 @@ const ofKernelFP = 0x6b66
 
 // resetRegisters is what boot code leaves: each CPU in its idle task.
 func resetRegisters(s *machine.State) {
-	for i := range s.ARM64Regs {
+	for i := range s.ARM64 {
 		idle := s.CPUs[i].Idle
+		if withVectors(&s.Config) {
+			s.Tasks[idle].Flags |= machine.TIFForeignFPState
+		}
+		if !s.Config.Registers {
+			continue
+		}
 		r := &s.ARM64Regs[i]
 		r.SP, r.EntryTask, r.TPIDREL1 = stackPointer(idle, 0), TaskAddress(idle), uint64(i)<<perCPUShift
 		if s.Config.Release >= machine.V5_0 {
 			r.SPEL0 = TaskAddress(idle)
 		}
-		s.Tasks[idle].Flags |= machine.TIFForeignFPState
 	}
 }

@@ -15,7 +15,7 @@ import (
 const userASID = 1
 
 func built(pan, kpti bool) func(*machine.Config) bool {
-	return func(c *machine.Config) bool { return c.PAN == pan && c.KPTI == kpti }
+	return func(c *machine.Config) bool { return c.PAN == pan && c.KPTI == kpti && !c.EntryCode }
 }
 
 // touch is an access to user memory through the loaded root: what the TLB holds under the ASID is
@@ -70,13 +70,24 @@ func runUser() step.Node {
 func unmapKernel() step.Node {
 	return step.Do("tramp_unmap_kernel", "user mode gets the odd ASID of the pair, under which no kernel entries are found", func(c *step.Ctx) {
 		c.C.IRQOff = true
-		arm(c).HWASID |= userASID
+		trampUnmap(c)
 	})
+}
+
+// trampUnmap and trampMap write TTBR1, root and ASID at once.
+func trampUnmap(c *step.Ctx) {
+	a := arm(c)
+	a.HWASID, a.Tramp, a.EL0 = a.HWASID|userASID, true, true
+}
+
+func trampMap(c *step.Ctx) {
+	a := arm(c)
+	a.HWASID, a.Tramp, a.EL0 = a.HWASID&^userASID, false, false
 }
 
 func mapKernel() step.Node {
 	return step.Do("tramp_map_kernel", "the next entry into the kernel: back to the even ASID", func(c *step.Ctx) {
-		arm(c).HWASID &^= userASID
+		trampMap(c)
 		c.C.IRQOff = false
 	})
 }
@@ -92,7 +103,7 @@ var userPaths = []*step.Path{
 	{
 		Name: "arch_exit_to_user_mode", Since: machine.V5_0, Only: built(false, true),
 		Source: "arch/arm64/kernel/entry.S:tramp_exit (4.20 to 7.3, KPTI)",
-		Doc:    "The trampoline leaves the kernel's mappings behind. Departs: the trampoline's own TTBR1 root is left out; only the ASID matters here.",
+		Doc:    "The trampoline leaves the kernel's mappings behind. Departs: what maps the trampoline itself is left out.",
 		Body:   step.Seq{unmapKernel()},
 	},
 	{
@@ -130,7 +141,7 @@ var userPaths = []*step.Path{
 		Source: "none: what the hardware does; then arch/arm64/kernel/entry.S:tramp_ventry, __swpan_entry_el0 (4.20 to 7.3, CONFIG_ARM64_SW_TTBR0_PAN and KPTI)",
 		Doc:    "User code runs, until it enters the kernel. Departs: the entry follows at once, so that every kernel path begins behind it.",
 		Body: step.Seq{runUser(),
-			step.Do("tramp_map_kernel", "the next entry into the kernel: back to the even ASID", func(c *step.Ctx) { arm(c).HWASID &^= userASID }),
+			step.Do("tramp_map_kernel", "the next entry into the kernel: back to the even ASID", trampMap),
 			uaccessDisable(nextEntry)},
 	},
 	{
@@ -140,7 +151,7 @@ var userPaths = []*step.Path{
 		Body:   step.Seq{step.Do("copy_from_user", "the kernel uses the user root that is loaded", touch)},
 	},
 	{
-		Name: "copy_from_user", Since: machine.V5_0, Only: withPAN,
+		Name: "copy_from_user", Since: machine.V5_0, Only: func(c *machine.Config) bool { return c.PAN && !c.EntryCode },
 		Source: "arch/arm64/include/asm/uaccess.h:uaccess_ttbr0_enable, uaccess_ttbr0_disable (4.20 to 7.3, CONFIG_ARM64_SW_TTBR0_PAN)",
 		Doc:    "The kernel loads the user root, accesses user memory, and leaves it. Departs: interrupts stay off in between; in the kernel they come on, and the entry code disables and restores the access around each.",
 		Body: step.Seq{

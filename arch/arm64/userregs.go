@@ -81,7 +81,7 @@ var userRegisterPaths = []*step.Path{
 		Source: "arch/arm64/kernel/signal.c:do_notify_resume, arch/arm64/kernel/entry.S:kernel_exit (4.4 to 7.3)",
 		Doc:    "The last of the kernel before user mode: vector registers if they are not the task's, then x0 to x30 and sp from pt_regs.",
 		Body: step.Seq{
-			step.If("TIF_FOREIGN_FPSTATE", func(c *step.Ctx) bool { return foreign(c.Task()) }, step.Then(step.Call("fpsimd_restore_current_state")), nil),
+			step.Call("do_notify_resume"),
 			step.Do("kernel_exit", "x0 to x30, sp_el0 and pc as user mode left them", func(c *step.Ctx) {
 				r, p := regs(c), &c.S.ARM64PtRegs[c.C.Current]
 				r.X, r.SPEL0, r.PC, r.Flags, r.DAIF = p.X, p.SP, p.PC, p.PState, 0
@@ -131,10 +131,7 @@ var userRegisterPaths = []*step.Path{
 		Source: "arch/arm64/kernel/process.c:flush_thread, arch/arm64/include/asm/processor.h:start_thread (4.4 to 7.3)",
 		Doc:    "A new program begins with empty registers.",
 		Body: step.Seq{
-			step.Do("fpsimd_flush_thread", "the old program's vector registers are forgotten, in the CPU too", func(c *step.Ctx) {
-				c.Task().FPOwner = machine.NoCPU
-				setForeign(c.Task(), true)
-			}),
+			step.Call("fpsimd_flush_thread"),
 			step.Do("tls_thread_flush", "the old program's thread pointer is forgotten", func(c *step.Ctx) { regs(c).TPIDR = 0 }),
 			step.Do("start_thread", "pt_regs as for a program that has never run", func(c *step.Ctx) { newProgram(c, c.C.Current) }),
 		},
@@ -144,11 +141,7 @@ var userRegisterPaths = []*step.Path{
 // copyThread is what fork does to the registers of a child; more comes behind what all releases have.
 func copyThread(more ...step.Node) step.Seq {
 	s := step.Seq{
-		step.Do("fpsimd_preserve_current_state", "the parent's vector registers go to memory, from where they are copied", func(c *step.Ctx) {
-			if c.Task().MM != machine.NoMM && c.F.N&kernel.CloneElsewhere == 0 {
-				fpsimdSave(c)
-			}
-		}),
+		preserveParent(),
 		step.Do("arch_dup_task_struct", "a copy of the parent's, notes on vector registers included", func(c *step.Ctx) {
 			if c.F.N&kernel.CloneElsewhere != 0 {
 				*thread(c, c.F.Next) = machine.ARM64Thread{}
@@ -158,11 +151,7 @@ func copyThread(more ...step.Node) step.Seq {
 			*thread(c, c.F.Next) = *thread(c, c.C.Current)
 			child.FPOwner, child.Flags = parent.FPOwner, parent.Flags&machine.TIFForeignFPState
 		}),
-		step.Do("fpsimd_flush_task_state", "no CPU has this task's values, whoever had the same task_struct before", func(c *step.Ctx) {
-			child := c.T(c.F.Next)
-			child.FPOwner = machine.NoCPU
-			setForeign(child, true)
-		}),
+		flushChild(),
 	}
 	return append(append(s, more...),
 		step.If("the parent has user registers", copiesUser, step.Then(
@@ -188,6 +177,19 @@ func copyThread(more ...step.Node) step.Seq {
 			thread(c, child).Context = ctx
 		}),
 	)
+}
+
+// preserveParent makes what is copied from memory the parent's most recent vector registers.
+func preserveParent() step.Node {
+	return step.If("current->mm", func(c *step.Ctx) bool {
+		return c.Task().MM != machine.NoMM && c.F.N&kernel.CloneElsewhere == 0
+	}, step.Then(step.Call("fpsimd_preserve_current_state")), nil)
+}
+
+func flushChild() step.Node {
+	return step.Do("fpsimd_flush_task_state", "no CPU has this task's values, whoever had the same task_struct before", func(c *step.Ctx) {
+		flushTaskState(c, c.F.Next)
+	})
 }
 
 // copiesUser: a child of a user task that is a user task itself goes back to where its parent was.

@@ -1,6 +1,10 @@
 package arm64
 
-import "switchyard/kernel"
+import (
+	"slices"
+
+	"switchyard/kernel"
+)
 
 // Variations lists the port's variations in the form that scenarios, the checker and the stepper ask for.
 func (Port) Variations() []kernel.Variation {
@@ -15,5 +19,5 @@ func (Port) Variations() []kernel.Variation {
 			What: "Low bits of the generation reach a hardware field that is wider than asid_bits (fixed by c0900d15d31c, 2024)."},
 		{Name: "arm64-stale-tlbi", Breaks: "I23", Put: StaleTLBI(),
 			What: "The ASID for an invalidation is read before the page-table entries are cleared (up to 5.14; fixed by 5e10f9887ed8)."},
-	}, registerVariations()...)
+	}, slices.Concat(registerVariations(), vectorVariations(), entryVariations())...)
 }
