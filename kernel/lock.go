@@ -71,6 +71,10 @@ func taskUnlock() step.Node {
 	return step.Do("task_unlock", "mm, active_mm and what is loaded agree again", func(c *step.Ctx) { c.C.Preempt-- })
 }
 
+func preemptDisable(why string) step.Node {
+	return step.Do("preempt_disable", why, func(c *step.Ctx) { c.C.Preempt++ })
+}
+
 func preemptEnable() step.Node {
 	return step.Do("preempt_enable", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- })
 }
