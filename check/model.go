@@ -23,6 +23,8 @@ type Model struct {
 
 	// begin brings a booted machine to where the model begins.
 	begin func(*kernel.Machine, Size) error
+	// begins are other places to begin at, by the option that asks for one.
+	begins map[string]func(*kernel.Machine, Size) error
 	// beyond tells states that are not gone on from: bounds of the model.
 	beyond func(*machine.State, Size) bool
 }
@@ -68,11 +70,13 @@ type Setup struct {
 	Actions     []string
 	Break       string // a variation of the paths, by its name
 	NoReduction bool
-	Options     []string // of the machine; see OptionNames
+	Options     []string // of the machine, and where to begin; see OptionNames
 }
 
-// OptionNames are what a machine may have or lack beside its size.
-func OptionNames() []string { return []string{"no-pcid", "pti", "kpti", "cnp", "pan"} }
+// OptionNames are what a machine may have or lack beside its size, and where a model may begin.
+func OptionNames() []string {
+	return []string{"no-pcid", "pti", "kpti", "cnp", "pan", "wide-asid", "used-up"}
+}
 
 func setOption(c *machine.Config, name string) error {
 	switch name {
@@ -87,6 +91,9 @@ func setOption(c *machine.Config, name string) error {
 		c.CnP = true
 	case "pan":
 		c.PAN = true
+	case "wide-asid": // the hardware tells more ASIDs apart than the kernel knows of
+		c.TLBSlots = 4 << c.ASIDBits
+	case "used-up":
 	default:
 		return fmt.Errorf("unknown option %q: there are %s", name, strings.Join(OptionNames(), ", "))
 	}
@@ -181,6 +188,20 @@ func (m *Model) Config(s *Setup) (machine.Config, error) {
 	return c, c.Validate()
 }
 
+// beginning is where the options let the model begin.
+func (m *Model) beginning(options []string) (func(*kernel.Machine, Size) error, error) {
+	begin := m.begin
+	for _, o := range options {
+		if o != "used-up" {
+			continue
+		}
+		if begin = m.begins[o]; begin == nil {
+			return nil, fmt.Errorf("option %q: %s has no such place to begin at", o, m.Name)
+		}
+	}
+	return begin, nil
+}
+
 // Build makes the system that a setup asks for.
 func (m *Model) Build(s Setup) (*World, error) {
 	if s.Release < m.Since {
@@ -210,7 +231,11 @@ func (m *Model) Build(s Setup) (*World, error) {
 			return nil, err
 		}
 	}
-	w, err := build(c, paths, env, func(k *kernel.Machine) error { return m.begin(k, size) })
+	begin, err := m.beginning(s.Options)
+	if err != nil {
+		return nil, err
+	}
+	w, err := build(c, paths, env, func(k *kernel.Machine) error { return begin(k, size) })
 	if err != nil {
 		return nil, err
 	}

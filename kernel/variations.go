@@ -120,6 +120,11 @@ var variations = []Variation{
 		Edits: []Edit{{"exec_mmap", "it had an address space of its own", func(n step.Node) step.Seq { return step.Seq{n.WithElse(nil)} }}},
 	},
 	{
+		Name: "exec-with-interrupts-on", Breaks: "I25", Since: machine.V6_12, Only: func(c *machine.Config) bool { return c.Lazy == machine.LazyShootdown },
+		What:  "exec_mmap reads and replaces active_mm with interrupts on: the one that shoots lazy users down comes in between, and exec goes on from an address space that is freed (on powerpc up to 5.9; fixed by d53c3dfb23c4).",
+		Edits: []Edit{{"exec_mmap", "local_irq_disable", without}, {"exec_mmap", "local_irq_enable", without}},
+	},
+	{
 		Name: "prev-state-read-late", Breaks: "I19", Since: machine.V4_4, Until: machine.V5_0,
 		What: "finish_task_switch reads prev's state after it has let prev go: prev may run, and die, elsewhere meanwhile and be put twice (up to 4.2 nothing kept the CPU from this order; the store-release of 4.3 does).",
 		Edits: []Edit{
