@@ -75,7 +75,7 @@ func modelOf(variation string, of machine.Arch) string {
 		return "x86-tlb"
 	case of == machine.ARM64:
 		return "asid"
-	case variation == "on-cpu-cleared-early", variation == "prev-state-read-late":
+	case variation == "on-cpu-cleared-early", variation == "prev-state-read-late", variation == "wakeup-moves-unlocked":
 		return "wakeup"
 	}
 	return "context-switch"

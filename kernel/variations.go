@@ -139,6 +139,16 @@ var variations = []Variation{
 			{"finish_task_switch", "finish_task", lateState}},
 	},
 	{
+		Name: "wakeup-moves-unlocked", Breaks: "I1", Until: machine.V4_4,
+		What: "try_to_wake_up sends the task to its new queue after it has let go of the old one's lock: a second waker that waits for that lock holds the wrong one (the first 2.6.32; fixed by 0970d2992dfd).",
+		Put: []*step.Path{{
+			Name: "try_to_wake_up", Until: machine.V4_4,
+			Source: "kernel/sched.c:try_to_wake_up (2.6.32)",
+			Doc:    "Makes a sleeper runnable; set_task_cpu comes under no lock.",
+			Body:   wake2632(false),
+		}},
+	},
+	{
 		Name: "idle-exit-leaves-active-mm", Breaks: "I24", Until: machine.V6_1,
 		What:  "The idle task of a CPU that goes offline drops its loan and keeps the pointer (up to 4.18).",
 		Edits: []Edit{{"cpu_offline", "current->active_mm = &init_mm", without}},
