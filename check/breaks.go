@@ -62,7 +62,7 @@ var needs = map[string]struct {
 	"arm64-first-reserved-only":    {size: Size{Tasks: 3, MMs: 3, Generations: 4}, options: []string{"used-up"}, actions: []string{"preempt", "exec"}},
 	"arm64-flush-at-rollover":      {size: Size{Tasks: 4, MMs: 4, Generations: 3}, options: []string{"used-up"}, actions: []string{"preempt", "exec", "speculate"}},
 	"arm64-shared-root-kept":       {size: Size{Tasks: 4, MMs: 4, Generations: 3}, options: []string{"used-up", "cnp"}, actions: []string{"preempt", "exec"}},
-	"arm64-generation-in-hardware": {size: Size{Tasks: 4, MMs: 4}, options: []string{"used-up", "wide-asid"}, actions: []string{"preempt", "exec"}},
+	"arm64-generation-in-hardware": {size: Size{Tasks: 4, MMs: 4, Generations: 2}, options: []string{"used-up", "wide-asid"}, actions: []string{"preempt", "exec"}},
 	"x86-user-pcid-forgotten":      {options: []string{"pti"}},
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"switchyard/arch"
+	"switchyard/internal/mutants"
 	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
@@ -36,7 +37,7 @@ type Size struct {
 	MMs         int // beside init_mm
 	Changes     int // page-table changes of one address space that are counted at once
 	ASIDBits    int // arm64: bits of an ASID
-	Generations int // arm64: ASID generations
+	Generations int // arm64: ASID generations; below zero for all of them
 }
 
 // Or is the size with what is zero taken from d.
@@ -56,7 +57,12 @@ func (s Size) String() string {
 		text += fmt.Sprintf(", %d page-table changes at once", s.Changes)
 	}
 	if s.ASIDBits > 0 {
-		text += fmt.Sprintf(", %d ASIDs, %d generations", 1<<s.ASIDBits, s.Generations)
+		text += fmt.Sprintf(", %d ASIDs, ", 1<<s.ASIDBits)
+		if s.Generations > 0 {
+			text += fmt.Sprintf("%d generations", s.Generations)
+		} else {
+			text += "all generations"
+		}
 	}
 	return text
 }
@@ -71,6 +77,8 @@ type Setup struct {
 	Break       string // a variation of the paths, by its name
 	NoReduction bool
 	Options     []string // of the machine, and where to begin; see OptionNames
+
+	spoil *mutants.Mutation // tests: a line of the paths that is spoilt
 }
 
 // OptionNames are what a machine may have or lack beside its size, and where a model may begin.
@@ -235,11 +243,11 @@ func (m *Model) Build(s Setup) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := build(c, paths, env, func(k *kernel.Machine) error { return begin(k, size) })
+	w, err := build(c, paths, s.spoil, env, func(k *kernel.Machine) error { return begin(k, size) })
 	if err != nil {
 		return nil, err
 	}
-	if m.beyond != nil {
+	if m.beyond != nil && size.Generations > 0 {
 		w.beyond = func(st *machine.State) bool { return m.beyond(st, size) }
 	}
 	if s.NoReduction {
@@ -267,7 +275,7 @@ func (w *world) Reductions() []string {
 func (w *world) Machine() machine.Config { return w.config }
 
 // build makes a world: a machine with what begins on it.
-func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*kernel.Machine) error) (*world, error) {
+func build(c machine.Config, variation []*step.Path, spoil *mutants.Mutation, env *tasks, begin func(*kernel.Machine) error) (*world, error) {
 	port := arch.Port(c.Arch)
 	// The machine is brought to its beginning by intact paths: what is wrong shall be seen where it is looked for.
 	m, err := kernel.Boot(c, port)
@@ -281,17 +289,23 @@ func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*ker
 	if err != nil {
 		return nil, err
 	}
+	if spoil != nil {
+		if prog, err = spoil.Apply(prog); err != nil {
+			return nil, err
+		}
+	}
 	if err := moveTo(prog, m); err != nil {
 		return nil, err
 	}
 	env.prepare(prog)
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
-		normal: true, rename: true, entries: entriesOf(prog)}
+		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog)}
 	w.quiet, w.queued = quietSteps(prog)
 	// What is quiet was shown for intact paths: in one that is changed nothing is taken to be.
 	for pc := range w.quiet {
 		at := prog.At(uint32(pc)).Path
-		if slices.ContainsFunc(variation, func(p *step.Path) bool { return at != nil && p.Name == at.Name }) {
+		changed := func(p *step.Path) bool { return p.Name == at.Name }
+		if at != nil && (slices.ContainsFunc(variation, changed) || spoil != nil && spoil.Path == at.Name) {
 			w.quiet[pc] = loud
 		}
 	}

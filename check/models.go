@@ -45,7 +45,7 @@ func Models() []*Model {
 			Actions:  []string{"preempt", "speculate"},
 			begin:    beginWithProcesses,
 			begins:   map[string]func(*kernel.Machine, Size) error{"used-up": beginUsedUp},
-			beyond:   func(s *machine.State, size Size) bool { return generation(s) > uint64(size.Generations) },
+			beyond:   manyGenerations,
 		},
 		{
 			Name:     "membarrier",
@@ -60,11 +60,11 @@ func Models() []*Model {
 	}
 }
 
-// generation counts the generations of ASIDs from 1. It counts by 1 << 16 since 6.1, by 1 << asid_bits
-// before; and from the one by the other where a variation takes the old step up.
-func generation(s *machine.State) uint64 {
+// manyGenerations bounds generations, which are counted by 1 << 16 since 6.1, by 1 << asid_bits before; and from the
+// one by the other where a variation takes the old step up.
+func manyGenerations(s *machine.State, size Size) bool {
 	g := s.Global.ASIDGeneration
-	return g>>16 + g&0xffff>>s.Config.ASIDBits
+	return g>>16+g&0xffff>>s.Config.ASIDBits > uint64(size.Generations)
 }
 
 // beginWithOne: a process runs on CPU 0 and a kernel thread waits there; other tasks are made.
