@@ -297,6 +297,9 @@ func build(c machine.Config, variation []*step.Path, spoil *mutants.Mutation, en
 	if err := moveTo(prog, m); err != nil {
 		return nil, err
 	}
+	if env.pin && !prog.Has("arm64_mm_context_get") {
+		return nil, fmt.Errorf("action pin: %s on %s pins no ASIDs (arm64 does, since 5.10)", c.Release, c.Arch)
+	}
 	env.prepare(prog)
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
 		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog)}

@@ -40,7 +40,7 @@ const (
 
 // atRest are the paths in which a switched-out task stands that was not interrupted in the middle of
 // something else.
-var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_switch", "ret_from_fork", "schedule_tail"}
+var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_switch", "ret_from_fork", "schedule_tail", "do_exit", "do_task_dead"}
 
 func newNormal(s *machine.State, p *step.Program, bounded bool) *normal {
 	n := &normal{deadSerial: uint32(len(s.MMs)), keep: make([]frameKeep, p.Len()), settled: make([]bool, p.Len())}

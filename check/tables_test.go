@@ -33,6 +33,9 @@ func writeTable(t *testing.T, name, table string) {
 	}
 }
 
+// bugs are what intact paths do wrong, since their release did.
+var bugs = map[string]string{"asid 4.4": "I17"}
+
 // TestReleases sees every model through at its default size, in every release that it makes sense in.
 func TestReleases(t *testing.T) {
 	if !*allReleases {
@@ -50,12 +53,16 @@ func TestReleases(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := Search(context.Background(), w, Options{Memory: 8 << 30})
-			if r.Found != nil {
+			known := bugs[m.Name+" "+rel.String()]
+			if r.Found != nil && r.Found.Broken.Rule != known {
 				t.Errorf("%s on %s: %s after %d states: %s", m.Name, rel, r.Found.Broken.Rule, r.Distinct, r.Found.Broken.Detail)
 			} else if r.Stopped != "" {
 				t.Errorf("%s on %s: not everything was seen: %s", m.Name, rel, r.Stopped)
 			}
-			line := fmt.Sprintf("| %s | %s | %d | %d | %d | %.1f | %d |\n", m.Name, rel, r.Distinct, r.Generated, r.Depth, r.Elapsed.Seconds(), r.PeakBytes>>20)
+			if (r.Found == nil) != (known == "") {
+				t.Errorf("%s on %s: want %q", m.Name, rel, known)
+			}
+			line := fmt.Sprintf("| %s | %s %s | %d | %d | %d | %.1f | %d |\n", m.Name, rel, known, r.Distinct, r.Generated, r.Depth, r.Elapsed.Seconds(), r.PeakBytes>>20)
 			fmt.Print(line)
 			table.WriteString(line)
 		}
