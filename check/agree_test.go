@@ -124,6 +124,29 @@ func TestNormalFormChangesNothing(t *testing.T) {
 	}
 }
 
+// Likewise where one rollover follows the other, with generations counted anew and with a bound.
+func TestIDsOfOldGenerationsChangeNothing(t *testing.T) {
+	for _, rel := range machine.Releases() {
+		for _, bound := range []int{-1, 9} {
+			m, err := FindModel("asid")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rel < m.Since {
+				continue
+			}
+			w := buildModel(t, m.Name, Setup{Release: rel, NoReduction: true, Options: []string{"used-up"}, Actions: []string{"preempt", "exec", "munmap", "speculate"},
+				Size: Size{Tasks: 4, MMs: 4, Generations: bound}})
+			for seed := range uint64(6) {
+				if err := beside(w, rand.New(rand.NewPCG(seed, 5)), 2000); err != nil {
+					t.Errorf("%s, bound %d, seed %d: %v", rel, bound, seed, err)
+					break
+				}
+			}
+		}
+	}
+}
+
 func beside(w *World, rng *rand.Rand, steps int) error {
 	tidy, raw := w.walker(), w.walker()
 	tidy.Begin(0)

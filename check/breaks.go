@@ -20,6 +20,7 @@ type Break struct {
 	variation string // the paths call it
 	release   machine.Release
 	arch      *machine.Arch
+	lazy      machine.LazyMode
 	size      Size
 	options   []string
 	actions   []string
@@ -36,6 +37,9 @@ var aliases = map[string]string{
 	"arm64-xchg-fast-path":         "asid-xchg-fast-path",
 	"arm64-first-reserved-only":    "asid-reserved-first-match-only",
 	"arm64-no-reserved":            "asid-no-reserved",
+	"arm64-flush-at-rollover":      "asid-flush-before-switch",
+	"arm64-root-before-asid":       "asid-root-before-asid",
+	"arm64-shared-root-kept":       "asid-shared-root-kept",
 	"arm64-stale-tlbi":             "asid-tlbi-stale-asid",
 	"arm64-generation-in-hardware": "asid-generation-in-hardware-bits",
 	"arm64-fp-by-cpu-alone":        "fpsimd-cpu-only",
@@ -46,18 +50,26 @@ var aliases = map[string]string{
 // needs are machines other than the model's own that a break wants.
 var needs = map[string]struct {
 	arch    *machine.Arch
+	lazy    machine.LazyMode
 	size    Size
 	options []string
 	actions []string
 }{
+	// Only where nobody counts borrowers an interrupt takes a loan away.
+	"exec-with-interrupts-on": {lazy: machine.LazyShootdown},
 	// Another address space must be loaded in between.
 	"x86-mask-before-cr3": {size: Size{MMs: 2, Changes: 1}, actions: []string{"preempt", "exec", "munmap", "free-tables", "speculate"}},
 	// It takes no more than this, and what does not matter makes many states.
-	"on-cpu-cleared-early":    {actions: []string{"wake"}},
-	"prev-state-read-late":    {actions: []string{"wake", "exit"}},
-	"arm64-stale-tlbi":        {actions: []string{"preempt", "munmap", "speculate"}},
-	"arm64-fp-stale-owner":    {actions: []string{"preempt", "syscall", "thread", "exit"}},
-	"x86-user-pcid-forgotten": {options: []string{"pti"}},
+	"on-cpu-cleared-early": {actions: []string{"wake"}},
+	"prev-state-read-late": {actions: []string{"wake", "exit"}},
+	// The last ASID has been given out, so a rollover is near, and exec uses one up with no task more.
+	"arm64-stale-tlbi":             {size: Size{Tasks: 3, MMs: 3, Generations: 3}, options: []string{"used-up"}, actions: []string{"preempt", "exec", "munmap"}},
+	"arm64-first-reserved-only":    {size: Size{Tasks: 3, MMs: 3, Generations: 4}, options: []string{"used-up"}, actions: []string{"preempt", "exec"}},
+	"arm64-flush-at-rollover":      {size: Size{Tasks: 4, MMs: 4, Generations: 3}, options: []string{"used-up"}, actions: []string{"preempt", "exec", "speculate"}},
+	"arm64-shared-root-kept":       {size: Size{Tasks: 4, MMs: 4, Generations: 3}, options: []string{"used-up", "cnp"}, actions: []string{"preempt", "exec"}},
+	"arm64-generation-in-hardware": {size: Size{Tasks: 4, MMs: 4, Generations: 2}, options: []string{"used-up", "wide-asid"}, actions: []string{"preempt", "exec"}},
+	"x86-user-pcid-forgotten":      {options: []string{"pti"}},
+	"arm64-fp-stale-owner":         {actions: []string{"preempt", "syscall", "thread", "exit"}},
 	// Elsewhere another barrier, or the order of stores, stands in.
 	"membarrier-exit-mm":        {arch: on(machine.ARM64)},
 	"membarrier-kthread-use-mm": {arch: on(machine.ARM64), size: Size{Tasks: 3, MMs: 1}, actions: []string{"sleep", "use", "membarrier"}},
@@ -79,7 +91,7 @@ func modelOf(variation string, of machine.Arch) string {
 		return "x86-tlb"
 	case of == machine.ARM64:
 		return "asid"
-	case variation == "on-cpu-cleared-early", variation == "prev-state-read-late":
+	case variation == "on-cpu-cleared-early", variation == "prev-state-read-late", variation == "wakeup-moves-unlocked":
 		return "wakeup"
 	}
 	return "context-switch"
@@ -108,7 +120,7 @@ func Breaks() []Break {
 // newBreak finds the newest release in which a variation of that name fits the model.
 func newBreak(variation string, m *Model) (Break, bool) {
 	for _, rel := range slices.Backward(machine.Releases()) {
-		s := Setup{Release: rel, Arch: needs[variation].arch, Options: needs[variation].options, Size: needs[variation].size}
+		s := Setup{Release: rel, Arch: needs[variation].arch, Lazy: needs[variation].lazy, Options: needs[variation].options, Size: needs[variation].size}
 		c, err := m.Config(&s)
 		if err != nil || rel < m.Since {
 			continue
@@ -118,7 +130,7 @@ func newBreak(variation string, m *Model) (Break, bool) {
 			continue
 		}
 		b := Break{Name: variation, Model: m.Name, Release: rel.String(), Sentence: v.What, variation: variation, release: rel,
-			arch: s.Arch, size: s.Size, options: s.Options, actions: needs[variation].actions}
+			arch: s.Arch, lazy: s.Lazy, size: s.Size, options: s.Options, actions: needs[variation].actions}
 		if alias, ok := aliases[variation]; ok {
 			b.Name = alias
 		}
@@ -146,6 +158,9 @@ func (b *Break) Apply(s *Setup, releaseGiven bool) {
 	}
 	if s.Arch == nil {
 		s.Arch = b.arch
+	}
+	if s.Lazy == machine.LazyRefcount {
+		s.Lazy = b.lazy
 	}
 	s.Size = s.Size.Or(b.size)
 	s.Options = append(s.Options, b.options...)

@@ -29,7 +29,7 @@ func TestQuietStepsWithStoreBuffers(t *testing.T) {
 				{sleep: true, useMM: true, barriers: []int32{kernel.MembarrierSyncCore}, changes: 1},
 				{sleep: true, exec: true, global: true, changes: 1},
 			} {
-				w, err := build(c, nil, &env, func(m *kernel.Machine) error { return beginRegistered(m, Size{CPUs: 2, Tasks: 3}) })
+				w, err := build(c, nil, nil, &env, func(m *kernel.Machine) error { return beginRegistered(m, Size{CPUs: 2, Tasks: 3}) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -141,7 +141,7 @@ func searchEdited(t *testing.T, s Setup, e kernel.Edit) *Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := build(c, paths, env, func(k *kernel.Machine) error { return m.begin(k, s.Size.Or(m.Size)) })
+	w, err := build(c, paths, nil, env, func(k *kernel.Machine) error { return m.begin(k, s.Size.Or(m.Size)) })
 	if err != nil {
 		t.Fatal(err)
 	}

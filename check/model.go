@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"switchyard/arch"
+	"switchyard/internal/mutants"
 	"switchyard/kernel"
 	"switchyard/machine"
 	"switchyard/step"
@@ -29,6 +30,8 @@ type Model struct {
 	detail func(*machine.Config)
 	// begin brings a booted machine to where the model begins.
 	begin func(*kernel.Machine, Size) error
+	// begins are other places to begin at, by the option that asks for one.
+	begins map[string]func(*kernel.Machine, Size) error
 	// beyond tells states that are not gone on from: bounds of the model.
 	beyond func(*machine.State, Size) bool
 }
@@ -40,7 +43,7 @@ type Size struct {
 	MMs         int // beside init_mm
 	Changes     int // page-table changes of one address space that are counted at once
 	ASIDBits    int // arm64: bits of an ASID
-	Generations int // arm64: ASID generations
+	Generations int // arm64: ASID generations; below zero for all of them
 }
 
 // Or is the size with what is zero taken from d.
@@ -60,7 +63,12 @@ func (s Size) String() string {
 		text += fmt.Sprintf(", %d page-table changes at once", s.Changes)
 	}
 	if s.ASIDBits > 0 {
-		text += fmt.Sprintf(", %d ASIDs, %d generations", 1<<s.ASIDBits, s.Generations)
+		text += fmt.Sprintf(", %d ASIDs, ", 1<<s.ASIDBits)
+		if s.Generations > 0 {
+			text += fmt.Sprintf("%d generations", s.Generations)
+		} else {
+			text += "all generations"
+		}
 	}
 	return text
 }
@@ -74,12 +82,14 @@ type Setup struct {
 	Actions     []string
 	Break       string // a variation of the paths, by its name
 	NoReduction bool
-	Options     []string // of the machine; see OptionNames
+	Options     []string // of the machine, and where to begin; see OptionNames
+
+	spoil *mutants.Mutation // tests: a line of the paths that is spoilt
 }
 
-// OptionNames are what a machine may have or lack beside its size.
+// OptionNames are what a machine may have or lack beside its size, and where a model may begin.
 func OptionNames() []string {
-	return []string{"no-pcid", "pti", "kpti", "cnp", "pan", "no-pan", "weak-stores"}
+	return []string{"no-pcid", "pti", "kpti", "cnp", "pan", "no-pan", "weak-stores", "wide-asid", "used-up"}
 }
 
 func setOption(c *machine.Config, name string) error {
@@ -101,6 +111,9 @@ func setOption(c *machine.Config, name string) error {
 		c.Memory = machine.WeakStores
 	case "no-pan":
 		c.PAN = false
+	case "wide-asid": // the hardware tells more ASIDs apart than the kernel knows of
+		c.TLBSlots = 4 << c.ASIDBits
+	case "used-up":
 	default:
 		return fmt.Errorf("unknown option %q: there are %s", name, strings.Join(OptionNames(), ", "))
 	}
@@ -210,6 +223,20 @@ func (m *Model) Config(s *Setup) (machine.Config, error) {
 	return c, c.Validate()
 }
 
+// beginning is where the options let the model begin.
+func (m *Model) beginning(options []string) (func(*kernel.Machine, Size) error, error) {
+	begin := m.begin
+	for _, o := range options {
+		if o != "used-up" {
+			continue
+		}
+		if begin = m.begins[o]; begin == nil {
+			return nil, fmt.Errorf("option %q: %s has no such place to begin at", o, m.Name)
+		}
+	}
+	return begin, nil
+}
+
 // Build makes the system that a setup asks for.
 func (m *Model) Build(s Setup) (*World, error) {
 	if s.Release < m.Since {
@@ -235,11 +262,15 @@ func (m *Model) Build(s Setup) (*World, error) {
 			return nil, err
 		}
 	}
-	w, err := build(c, paths, env, func(k *kernel.Machine) error { return m.begin(k, size) })
+	begin, err := m.beginning(s.Options)
 	if err != nil {
 		return nil, err
 	}
-	if m.beyond != nil {
+	w, err := build(c, paths, s.spoil, env, func(k *kernel.Machine) error { return begin(k, size) })
+	if err != nil {
+		return nil, err
+	}
+	if m.beyond != nil && size.Generations > 0 {
 		w.beyond = func(st *machine.State) bool { return m.beyond(st, size) }
 	}
 	if s.NoReduction {
@@ -279,7 +310,7 @@ func (w *world) Reductions() []string {
 func (w *world) Machine() machine.Config { return w.config }
 
 // build makes a world: a machine with what begins on it.
-func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*kernel.Machine) error) (*world, error) {
+func build(c machine.Config, variation []*step.Path, spoil *mutants.Mutation, env *tasks, begin func(*kernel.Machine) error) (*world, error) {
 	port := arch.Port(c.Arch)
 	// The machine is brought to its beginning by intact paths: what is wrong shall be seen where it is looked for.
 	m, err := kernel.Boot(c, port)
@@ -293,6 +324,11 @@ func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*ker
 	if err != nil {
 		return nil, err
 	}
+	if spoil != nil {
+		if prog, err = spoil.Apply(prog); err != nil {
+			return nil, err
+		}
+	}
 	if err := moveTo(prog, m); err != nil {
 		return nil, err
 	}
@@ -301,7 +337,7 @@ func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*ker
 	}
 	env.prepare(prog)
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
-		normal: true, rename: true, entries: entriesOf(prog)}
+		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog)}
 	w.quiet, w.queued = quietSteps(prog)
 	if env.global {
 		notQuietForGlobal(prog, w.quiet)
@@ -312,7 +348,8 @@ func build(c machine.Config, variation []*step.Path, env *tasks, begin func(*ker
 	// What is quiet was shown for intact paths: in one that is changed nothing is taken to be.
 	for pc := range w.quiet {
 		at := prog.At(uint32(pc)).Path
-		if slices.ContainsFunc(variation, func(p *step.Path) bool { return at != nil && p.Name == at.Name }) {
+		changed := func(p *step.Path) bool { return p.Name == at.Name }
+		if at != nil && (slices.ContainsFunc(variation, changed) || spoil != nil && spoil.Path == at.Name) {
 			w.quiet[pc] = loud
 		}
 	}

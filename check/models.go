@@ -11,7 +11,7 @@ func Models() []*Model {
 		{
 			Name:     "context-switch",
 			Question: "Is every address space kept for as long as somebody stands on it, and freed once, whatever its tasks do and whenever they are preempted?",
-			Rules:    []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I19", "I20", "I24"},
+			Rules:    []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I19", "I20", "I24", "I25"},
 			Arch:     machine.Classic,
 			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1},
 			Actions:  []string{"preempt", "sleep", "exec", "exit", "use", "offline"},
@@ -44,7 +44,8 @@ func Models() []*Model {
 			Size:     Size{CPUs: 2, Tasks: 4, MMs: 4, Changes: 1, ASIDBits: 2, Generations: 2},
 			Actions:  []string{"preempt", "speculate"},
 			begin:    beginWithProcesses,
-			beyond:   outOfGenerations,
+			begins:   map[string]func(*kernel.Machine, Size) error{"used-up": beginUsedUp},
+			beyond:   manyGenerations,
 		},
 		{
 			Name:     "membarrier",
@@ -68,7 +69,7 @@ func Models() []*Model {
 			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1, ASIDBits: 2, Generations: 1},
 			Actions:  []string{"preempt", "move", "neon", "thread", "exec"},
 			detail:   func(c *machine.Config) { c.FPSIMD = true },
-			beyond:   outOfGenerations,
+			beyond:   manyGenerations,
 			begin:    func(m *kernel.Machine, _ Size) error { return spawn(m, 0) },
 		},
 		{
@@ -83,23 +84,17 @@ func Models() []*Model {
 				c.KPTI, c.PAN, c.EntryCode = true, true, true
 				c.ASIDBits++ // they come in pairs
 			},
-			beyond: outOfGenerations,
+			beyond: manyGenerations,
 			begin:  beginWithOneAndThread,
 		},
 	}
 }
 
-// outOfGenerations bounds a model that hands out ASIDs for ever.
-func outOfGenerations(s *machine.State, size Size) bool {
-	return s.Global.ASIDGeneration > uint64(size.Generations)*generationStep(s)
-}
-
-// generationStep is by how much a rollover raises the generation.
-func generationStep(s *machine.State) uint64 {
-	if s.Config.Release >= machine.V6_1 {
-		return 1 << 16
-	}
-	return 1 << s.Config.ASIDBits
+// manyGenerations bounds generations, which are counted by 1 << 16 since 6.1, by 1 << asid_bits before; and from the
+// one by the other where a variation takes the old step up.
+func manyGenerations(s *machine.State, size Size) bool {
+	g := s.Global.ASIDGeneration
+	return g>>16+g&0xffff>>s.Config.ASIDBits > uint64(size.Generations)
 }
 
 // beginWithOne: a process runs on CPU 0 and a kernel thread waits there; other tasks are made.

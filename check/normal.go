@@ -14,6 +14,7 @@ import (
 //   - serials, which are compared with each other and nothing else, become those of the slots;
 //   - slots that nobody uses are empty;
 //   - page-table changes that every CPU has honoured are no longer counted;
+//   - likewise generations of ASIDs that nobody has an id of any more;
 //   - of a frame that has called another path only what it will read when that returns is kept, and likewise
 //     of the switch that a task was left in.
 type normal struct {
@@ -23,7 +24,8 @@ type normal struct {
 	keep       []frameKeep
 	settled    []bool // for each program counter: a task that stands there holds nothing that the ledger cannot see
 	renamed    []uint32
-	left       uint32 // where a task that was switched out stands
+	ids        *generations // arm64; nil for none
+	left       uint32       // where a task that was switched out stands
 }
 
 // frameKeep says what of a frame is read again.
@@ -38,11 +40,12 @@ const (
 
 // atRest are the paths in which a switched-out task stands that was not interrupted in the middle of
 // something else.
-var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_switch", "ret_from_fork", "schedule_tail"}
+var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_switch", "ret_from_fork", "schedule_tail", "do_exit", "do_task_dead"}
 
-func newNormal(s *machine.State, p *step.Program) *normal {
+func newNormal(s *machine.State, p *step.Program, bounded bool) *normal {
 	n := &normal{deadSerial: uint32(len(s.MMs)), keep: make([]frameKeep, p.Len()), settled: make([]bool, p.Len())}
 	n.nextSerial = n.deadSerial + 1000
+	n.ids = newGenerations(s, p, !bounded)
 	if s.Config.Arch == machine.X86 {
 		n.gens = make([]bool, p.Len())
 	}
@@ -93,6 +96,9 @@ func (n *normal) apply(s *machine.State) {
 	n.serials(s)
 	n.frames(s)
 	n.changes(s)
+	if n.ids != nil {
+		n.ids.apply(s)
+	}
 }
 
 func (n *normal) tasks(s *machine.State) {

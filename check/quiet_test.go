@@ -13,7 +13,7 @@ import (
 // smallWorld is two CPUs, a process and a kernel thread.
 func smallWorld(t testing.TB, c machine.Config, env tasks) *world {
 	t.Helper()
-	w, err := build(c, nil, &env, processAndThread)
+	w, err := build(c, nil, nil, &env, processAndThread)
 	if err != nil {
 		t.Fatal(err)
 	}

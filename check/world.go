@@ -24,6 +24,7 @@ type world struct {
 	quiet   []quiet // for each program counter; nil for no partial-order reduction
 	queued  []bool
 	drains  []drainKind          // for each program counter; nil where CPUs have no store buffers
+	changed bool                 // some path is not intact
 	calm    func(pc uint32) bool // a task there is not on its way into a preempting schedule
 	entries entries
 	// beyond tells states that are not gone on from; nil for none.
@@ -88,7 +89,7 @@ func (w *world) Walker() Walker { return w.walker() }
 
 func (w *world) walker() *walker {
 	now := w.begin[0].Clone()
-	k := &walker{w: w, now: now, from: now.Clone(), normal: newNormal(now, w.prog), names: newSymmetry(now)}
+	k := &walker{w: w, now: now, from: now.Clone(), normal: newNormal(now, w.prog, w.beyond != nil), names: newSymmetry(now)}
 	k.m = kernel.On(w.prog, now)
 	k.report = func(rule string, cpu machine.CPUID, detail string) {
 		k.tell(Broken{Rule: rule, Detail: detail, CPU: int(cpu)})
@@ -197,11 +198,14 @@ func (k *walker) act(a *action) (b *Broken) {
 }
 
 func (k *walker) oops(cpu machine.CPUID, r any) *Broken {
-	err, ok := r.(runtime.Error)
-	if !ok {
-		panic(r)
+	detail := fmt.Sprintf("the kernel follows a pointer to nothing (%v)", r)
+	if _, ok := r.(runtime.Error); !ok {
+		if !k.w.changed {
+			panic(r)
+		}
+		detail = fmt.Sprint(r) // of a stack that overflows, or that has no way back
 	}
-	b := &Broken{Rule: "oops", Detail: fmt.Sprintf("the kernel follows a pointer to nothing (%v)", err), CPU: int(cpu)}
+	b := &Broken{Rule: "oops", Detail: detail, CPU: int(cpu)}
 	if in := k.m.Next(cpu); in != nil && in.Path != nil {
 		b.Path, b.Step = in.Path.Name, in.Label
 	}

@@ -97,6 +97,9 @@ func checkMM(s *machine.State, m machine.MMID, report Report) {
 	case mm.Users < 0 || mm.Count < 0:
 		report("I7", nowhere, "mm_users or mm_count is below zero")
 	case mm.Alive&machine.HasStruct == 0:
+		if mm.Alive&machine.HasRoot != 0 {
+			report("I6", nowhere, "an mm_struct has been freed, but not its page-table root, which nobody can find any more")
+		}
 	case mm.Users > 0 && mm.Count < 1:
 		report("I7", nowhere, "an address space has users but no reference")
 	case mm.Users > 0 && mm.Alive&machine.HasTables == 0:

@@ -23,7 +23,12 @@ func readActiveStep() step.Node {
 }
 
 func setActiveStep() step.Node {
-	return step.Do("tsk->active_mm = mm", "the new address space is the active one", func(c *step.Ctx) { c.Task().ActiveMM = c.F.MM })
+	return step.Do("tsk->active_mm = mm", "the new address space is the active one", func(c *step.Ctx) {
+		if c.Task().ActiveMM != c.F.OldMM {
+			c.Broken("I25", "exec gives back what it read in active_mm, and the task has borrowed another address space since")
+		}
+		c.Task().ActiveMM = c.F.MM
+	})
 }
 
 func setMMStep() step.Node {
@@ -103,19 +108,25 @@ var execPaths = []*step.Path{
 		Body:   execNew("mmdrop", false),
 	},
 	{
-		Name: "exec_mmap", Since: machine.V6_12, Until: machine.V7_3,
+		Name: "exec_mmap", Since: machine.V6_12, Until: machine.V7_3, Only: countsLazy,
 		Source: "fs/exec.c:exec_mmap (6.12)",
 		Doc:    "The running task changes to a new address space. Interrupts are off while active_mm changes.",
 		Body:   execNew("mmdrop_lazy_tlb", false),
 	},
 	{
-		Name: "exec_mmap", Since: machine.V7_3, Only: not(onX86),
+		Name: "exec_mmap", Since: machine.V6_12, Only: not(countsLazy),
+		Source: "fs/exec.c:exec_mmap (6.12, 7.3, with ARCH_WANT_IRQS_OFF_ACTIVATE_MM)",
+		Doc:    "The running task changes to a new address space. Interrupts are off until it is loaded: the one that shoots lazy users down would pass over a task that does not borrow any more, though its CPU still stands on the old root. Departs: powerpc, which shoots them down, chose this; the ports here do with it. In 7.3 the old one is put a little later, from bprm->old_mm.",
+		Body:   execNew("mmdrop_lazy_tlb", true),
+	},
+	{
+		Name: "exec_mmap", Since: machine.V7_3, Only: func(c *machine.Config) bool { return countsLazy(c) && !onX86(c) },
 		Source: "fs/exec.c:exec_mmap (7.3)",
 		Doc:    "The running task changes to a new address space. Interrupts are off while active_mm changes. Departs: the old one is put here rather than a little later, from bprm->old_mm.",
 		Body:   execNew("mmdrop_lazy_tlb", false),
 	},
 	{
-		Name: "exec_mmap", Since: machine.V7_3, Only: onX86,
+		Name: "exec_mmap", Since: machine.V7_3, Only: func(c *machine.Config) bool { return countsLazy(c) && onX86(c) },
 		Source: "fs/exec.c:exec_mmap (7.3, with ARCH_WANT_IRQS_OFF_ACTIVATE_MM)",
 		Doc:    "The running task changes to a new address space. Interrupts are off until it is loaded. Departs: i386 has this too, but the classic port is not only i386; the old one is put here rather than a little later, from bprm->old_mm.",
 		Body:   execNew("mmdrop_lazy_tlb", true),

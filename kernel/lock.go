@@ -36,15 +36,25 @@ func unlockRqOf(c *step.Ctx) { c.S.CPUs[c.F.CPU].LockedBy = machine.NoCPU }
 // looks again, round and round while the task is between two queues; what comes out is one step. The queue
 // that Frame.CPU names is kept in Val, and unlockTaskRq puts it back.
 func lockTaskRq(label, why string) step.Node {
-	return step.Wait(label, why,
-		func(c *step.Ctx) bool {
-			p := c.T(c.F.Next)
-			return p.OnRQ != machine.OnRQMigrating && c.S.CPUs[p.CPU].LockedBy == machine.NoCPU
-		},
-		func(c *step.Ctx) {
-			c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU
-			c.S.CPUs[c.F.CPU].LockedBy = c.CPU
-		})
+	return step.Wait(label, why, taskRqFree, takeTaskRq)
+}
+
+// lockTaskRqIRQ is task_rq_lock(p, &flags) up to 3.0, which turns interrupts off as well; see irqSave.
+func lockTaskRqIRQ(label, why string) step.Node {
+	return step.Wait(label, why, taskRqFree, func(c *step.Ctx) {
+		takeTaskRq(c)
+		irqSave(c)
+	})
+}
+
+func taskRqFree(c *step.Ctx) bool {
+	p := c.T(c.F.Next)
+	return p.OnRQ != machine.OnRQMigrating && c.S.CPUs[p.CPU].LockedBy == machine.NoCPU
+}
+
+func takeTaskRq(c *step.Ctx) {
+	c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU
+	c.S.CPUs[c.F.CPU].LockedBy = c.CPU
 }
 
 func unlockTaskRq(c *step.Ctx) {
@@ -69,6 +79,10 @@ func taskLock() step.Node {
 
 func taskUnlock() step.Node {
 	return step.Do("task_unlock", "mm, active_mm and what is loaded agree again", func(c *step.Ctx) { c.C.Preempt-- })
+}
+
+func preemptDisable(why string) step.Node {
+	return step.Do("preempt_disable", why, func(c *step.Ctx) { c.C.Preempt++ })
 }
 
 func preemptEnable() step.Node {

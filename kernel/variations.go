@@ -110,6 +110,11 @@ var variations = append([]Variation{
 		Edits: []Edit{{"exec_mmap", "it had an address space of its own", func(n step.Node) step.Seq { return step.Seq{n.WithElse(nil)} }}},
 	},
 	{
+		Name: "exec-with-interrupts-on", Breaks: "I25", Since: machine.V6_12, Only: func(c *machine.Config) bool { return c.Lazy == machine.LazyShootdown },
+		What:  "exec_mmap reads and replaces active_mm with interrupts on: the one that shoots lazy users down comes in between, and exec goes on from an address space that is freed (on powerpc up to 5.9; fixed by d53c3dfb23c4).",
+		Edits: []Edit{{"exec_mmap", "local_irq_disable", without}, {"exec_mmap", "local_irq_enable", without}},
+	},
+	{
 		Name: "prev-state-read-late", Breaks: "I19", Since: machine.V4_4, Until: machine.V5_0,
 		What: "finish_task_switch reads prev's state after it has let prev go: prev may run, and die, elsewhere meanwhile and be put twice (up to 4.2 nothing kept the CPU from this order; the store-release of 4.3 does).",
 		Edits: []Edit{
@@ -122,6 +127,16 @@ var variations = append([]Variation{
 		Edits: []Edit{
 			{"finish_task_switch", "prev_state = prev->state", without},
 			{"finish_task_switch", "finish_task", lateState}},
+	},
+	{
+		Name: "wakeup-moves-unlocked", Breaks: "I1", Until: machine.V4_4,
+		What: "try_to_wake_up sends the task to its new queue after it has let go of the old one's lock: a second waker that waits for that lock holds the wrong one (the first 2.6.32; fixed by 0970d2992dfd).",
+		Put: []*step.Path{{
+			Name: "try_to_wake_up", Until: machine.V4_4,
+			Source: "kernel/sched.c:try_to_wake_up (2.6.32)",
+			Doc:    "Makes a sleeper runnable; set_task_cpu comes under no lock.",
+			Body:   wake2632(false),
+		}},
 	},
 	{
 		Name: "idle-exit-leaves-active-mm", Breaks: "I24", Until: machine.V6_1,

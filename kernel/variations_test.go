@@ -13,8 +13,7 @@ func TestVariationsLink(t *testing.T) {
 	port := classic.Port{}
 	for _, v := range kernel.VariationsOf(port) {
 		holds := false
-		for _, rel := range machine.Releases() {
-			c := machine.Config{Release: rel, Arch: machine.Classic, CPUs: 1, Tasks: 4, MMs: 4}
+		for _, c := range shapes() {
 			if !v.Holds(&c) {
 				continue
 			}
@@ -25,7 +24,7 @@ func TestVariationsLink(t *testing.T) {
 				continue
 			}
 			if _, err := kernel.Boot(c, port, paths...); err != nil {
-				t.Errorf("%s on %s: %v", v.Name, rel, err)
+				t.Errorf("%s on %s, lazy = %s: %v", v.Name, c.Release, c.Lazy, err)
 			}
 		}
 		if !holds {
@@ -35,4 +34,18 @@ func TestVariationsLink(t *testing.T) {
 			t.Errorf("%s does not say what it is", v.Name)
 		}
 	}
+}
+
+// shapes are the machines whose paths differ.
+func shapes() []machine.Config {
+	var all []machine.Config
+	for _, rel := range machine.Releases() {
+		for _, lazy := range []machine.LazyMode{machine.LazyRefcount, machine.LazyShootdown} {
+			c := machine.Config{Release: rel, Arch: machine.Classic, Lazy: lazy, CPUs: 1, Tasks: 4, MMs: 4}
+			if c.Validate() == nil {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
 }

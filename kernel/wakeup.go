@@ -14,10 +14,7 @@ func lockPi() step.Node {
 		func(c *step.Ctx) bool { return c.T(c.F.Next).PiLockedBy == machine.NoCPU },
 		func(c *step.Ctx) {
 			c.T(c.F.Next).PiLockedBy = c.CPU
-			c.F.N = 0
-			if !c.C.IRQOff {
-				c.C.IRQOff, c.F.N = true, 1 // to be restored
-			}
+			irqSave(c)
 			c.Barrier()
 		})
 }
@@ -25,10 +22,20 @@ func lockPi() step.Node {
 func unlockPi() step.Node {
 	return step.Do("raw_spin_unlock_irqrestore(&p->pi_lock)", "the next waker may look", func(c *step.Ctx) {
 		c.T(c.F.Next).PiLockedBy = machine.NoCPU
-		if c.F.N == 1 {
-			c.C.IRQOff = false
-		}
+		irqRestore(c)
 	})
+}
+
+// irqSave is local_irq_save; N keeps whether irqRestore turns interrupts on again.
+func irqSave(c *step.Ctx) {
+	c.F.N = int32(truth(!c.C.IRQOff))
+	c.C.IRQOff = true
+}
+
+func irqRestore(c *step.Ctx) {
+	if c.F.N == 1 {
+		c.C.IRQOff = false
+	}
 }
 
 func matchState(c *step.Ctx) {
@@ -113,27 +120,39 @@ func waitOnCPU(label string) step.Node {
 		func(c *step.Ctx) bool { return !c.T(c.F.Next).OnCPU }, func(*step.Ctx) {})
 }
 
+// wake2632 is try_to_wake_up of 2.6.32; sent says that the task gets its new queue under the lock of the old one.
+func wake2632(sent bool) step.Seq {
+	enqueue := enqueueOn()
+	if sent {
+		enqueue = enqueue[1:]
+	}
+	return step.Seq{
+		lockTaskRqIRQ("task_rq_lock", "held across every switch: no switch of it is under way now"),
+		step.Do("p->state", "only a sleeper is woken", func(c *step.Ctx) {
+			p := c.T(c.F.Next)
+			c.F.Val2 = truth(p.State&sleeping != 0 && p.OnRQ == 0)
+			if p.State&sleeping != 0 && p.OnRQ != 0 {
+				p.State = machine.TaskRunning
+			}
+			if c.F.Val2 == 1 {
+				p.State = machine.TaskWaking
+			}
+			if c.F.Val2 == 1 && sent {
+				p.CPU = machine.CPUID(c.F.Val)
+			}
+			unlockTaskRq(c)
+		}),
+		step.If("it sleeps", onRq, enqueue, nil),
+		step.Do("local_irq_restore", "interrupts were off as long as a run queue was locked", irqRestore),
+	}
+}
+
 var wakeupPaths = []*step.Path{
 	{
 		Name: "try_to_wake_up", Until: machine.V4_4,
-		Source: "kernel/sched.c:try_to_wake_up (2.6.32)",
-		Doc:    "Makes a sleeper runnable. The sleeper's run-queue lock is held across a whole switch, so whoever has it knows that the switch is over. Departs: p->state is tested and set in one step, since both happen under that lock; its owner writes it with no lock at all, and could lose TASK_DEAD between the two (closed in 2012). The task is sent to its new queue (set_task_cpu) under that lock too, as since 2.6.34; done after it, a second waker could hold the lock of the old queue while the task ran on the new one, and have it run twice.",
-		Body: step.Seq{
-			lockTaskRq("task_rq_lock", "held across every switch: no switch of it is under way now"),
-			step.Do("p->state", "only a sleeper is woken", func(c *step.Ctx) {
-				p := c.T(c.F.Next)
-				c.F.Val2 = truth(p.State&sleeping != 0 && p.OnRQ == 0)
-				if p.State&sleeping != 0 && p.OnRQ != 0 {
-					p.State = machine.TaskRunning
-				}
-				if c.F.Val2 == 1 {
-					p.State = machine.TaskWaking
-					p.CPU = machine.CPUID(c.F.Val)
-				}
-				unlockTaskRq(c)
-			}),
-			step.If("it sleeps", onRq, enqueueOn()[1:], nil),
-		},
+		Source: "kernel/sched.c:try_to_wake_up (2.6.32.60)",
+		Doc:    "Makes a sleeper runnable. The sleeper's run-queue lock is held across a whole switch, so whoever has it knows that the switch is over. The task is sent to its new queue (set_task_cpu) under that lock too; the first 2.6.32 let go of it before. Departs: p->state is tested and set in one step, since both happen under that lock; its owner writes it with no lock at all, and could lose TASK_DEAD between the two (closed in 2012). A sleeper that balances while it has left the queue and is still current (task_running) is left out.",
+		Body:   wake2632(true),
 	},
 	{
 		Name: "try_to_wake_up", Since: machine.V4_4, Until: machine.V5_0,
@@ -195,8 +214,8 @@ var wakeupPaths = []*step.Path{
 	},
 	{
 		Name: "move_queued_task", Until: machine.V4_4,
-		Source: "kernel/sched.c:__migrate_task (2.6.32)",
-		Doc:    "Moves a queued task that does not run to another CPU's queue, under both locks.",
+		Source: "kernel/sched.c:__migrate_task (2.6.32.60)",
+		Doc:    "Moves a queued task that does not run to another CPU's queue, under both locks: off the one, set_task_cpu and on the other are one step to whoever needs either. One that sleeps is left to its next wakeup. Departs: it is the migration thread of the queue's own CPU that asks, so what it moves does not run there; here any CPU may ask, and looks.",
 		Body: step.Seq{
 			step.Wait("double_rq_lock", "both queues change at once",
 				func(c *step.Ctx) bool {
@@ -205,6 +224,7 @@ var wakeupPaths = []*step.Path{
 				func(c *step.Ctx) {
 					c.F.Val, c.F.CPU = uint64(c.F.CPU), c.T(c.F.Next).CPU
 					c.S.CPUs[c.F.CPU].LockedBy, c.S.CPUs[c.F.Val].LockedBy = c.CPU, c.CPU
+					irqSave(c)
 				}),
 			step.Do("set_task_cpu", "off one queue and on the other, unless it slept or runs by now", func(c *step.Ctx) {
 				if movable(c) {
@@ -212,6 +232,7 @@ var wakeupPaths = []*step.Path{
 				}
 				unlockTaskRq(c)
 				unlockRqOf(c)
+				irqRestore(c)
 			}),
 		},
 	},
@@ -241,8 +262,8 @@ var wakeupPaths = []*step.Path{
 	},
 }
 
-// movable looks, under the lock of its queue, whether a task is still queued there and does not run. Up to
-// 2.6.33 a waker may have sent it elsewhere since the queue was locked, for it then held no lock.
+// movable looks, under the lock of its queue, whether a task is still queued there (task_cpu, on_rq) and
+// does not run.
 func movable(c *step.Ctx) bool {
 	p := c.T(c.F.Next)
 	return p.CPU == c.F.CPU && p.OnRQ == machine.OnRQQueued && c.S.CPUs[c.F.CPU].Curr != c.F.Next && !p.OnCPU

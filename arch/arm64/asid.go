@@ -227,6 +227,8 @@ type allocator struct {
 	reserve   bool                         // rollovers keep what CPUs run on; only a broken one does not
 	updateAll bool                         // all copies of a reserved id are renewed
 	pinned    bool                         // pinned ASIDs, since 5.10
+
+	flushAtOnce bool // a rollover flushes all TLBs itself; broken
 }
 
 func (a allocator) newContext() step.Seq {

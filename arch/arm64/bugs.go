@@ -86,6 +86,12 @@ func NoReserved() []*step.Path {
 	return withAllocator("A rollover keeps nothing for CPUs that go on running what they ran.", func(a *allocator) { a.reserve = false })
 }
 
+// FlushAtRollover flushes all TLBs in the rollover, not each one before its CPU runs on a new number
+// (seeded). A CPU that is between active_asids and TTBR0 still walks a root whose number nobody keeps.
+func FlushAtRollover() []*step.Path {
+	return withAllocator("A rollover flushes all TLBs by broadcast, and no CPU owes a flush afterwards.", func(a *allocator) { a.flushAtOnce = true })
+}
+
 // all16 is what a CPU with 16-bit ASIDs makes of an id: all that fits.
 func all16(_ *machine.Config, id uint64) uint32 { return uint32(id & 0xffff) }
 

@@ -112,7 +112,7 @@ func TestRegisterBugs(t *testing.T) {
 		}
 	}
 	for _, v := range (arm64.Port{}).Variations() {
-		c := machine.Config{Release: machine.Newest, Arch: machine.ARM64, CPUs: 1, ASIDBits: 8, Tasks: 4, MMs: 4}
+		c := machine.Config{Release: machine.Newest, Arch: machine.ARM64, CPUs: 1, ASIDBits: 8, Tasks: 4, MMs: 4, CnP: true}
 		onRegisters := c
 		onRegisters.Registers = true
 		if plain := v.Holds(&c); !plain && v.Holds(&onRegisters) && !known[v.Name] {

@@ -39,13 +39,26 @@ func (a allocator) flushContext(reset func(*step.Ctx)) step.Seq {
 		step.While("another possible CPU", moreCPUs, step.Seq{
 			step.Do("atomic64_xchg_relaxed(active_asids, 0)", "what the CPU runs on stays its mm's; the zero sends its next switch into the slow path. Was it zero already, the CPU still runs what the last rollover kept", collect(a.ids, a.reserve)),
 		}),
-		step.Do("cpumask_setall(&tlb_flush_pending)", "each CPU flushes itself before it runs anything with a new number", func(c *step.Ctx) {
-			for i := range c.S.ARM64 {
-				c.S.ARM64[i].FlushPending = true
+		a.oweFlush(),
+	}
+}
+
+func (a allocator) oweFlush() step.Node {
+	if a.flushAtOnce {
+		return step.Do("__tlbi(vmalle1is)", "too early: a CPU that has its next ASID and not yet its next root goes on walking the old one", func(c *step.Ctx) {
+			for i := range tlbs(c.S) {
+				c.S.FlushTLB(machine.CPUID(i))
 			}
 			c.Stats.Rollovers++
-		}),
+			c.Stats.FullFlushes++
+		})
 	}
+	return step.Do("cpumask_setall(&tlb_flush_pending)", "each CPU flushes itself before it runs anything with a new number", func(c *step.Ctx) {
+		for i := range c.S.ARM64 {
+			c.S.ARM64[i].FlushPending = true
+		}
+		c.Stats.Rollovers++
+	})
 }
 
 // tlbOf returns whose TLB a CPU uses: with CnP all share the first one's.
