@@ -96,7 +96,7 @@ func (w *world) follow(taken []int) (*Trail, error) {
 			pieces = append(pieces, k.Append(nil, p))
 		}
 		t.states = append(t.states, pieces)
-		k.Load(func(p int) []byte { return pieces[p] })
+		k.Load(func(p int) []byte { return pieces[p] }, nil)
 		if n := k.Actions(); a < 0 || a >= n {
 			return nil, fmt.Errorf("the schedule does not fit: its step %d takes action %d of %d", i+1, a, n)
 		}

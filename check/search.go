@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -66,9 +67,9 @@ type Trail struct {
 func (t *Trail) Len() int { return len(t.Actions) }
 
 const (
-	batch     = 1 << 13 // states between two looks at memory and at the table
-	grabbed   = 32      // states that a worker takes at a time
-	roomAfter = 64      // successors of a state that the table makes room for beforehand
+	batch   = 1 << 16 // states between two looks at memory and at the table
+	grabbed = 32      // states that a worker takes at a time
+	maySee  = 256     // ways on from one state that there is room for to begin with
 )
 
 type search struct {
@@ -79,8 +80,11 @@ type search struct {
 	begun   time.Time
 	levels  []uint32 // where the states of each depth begin
 
-	cursor    atomic.Uint64 // in the batch that is worked on
-	lo, hi    uint32
+	cursor   atomic.Uint64 // in the batch that is worked on
+	hi       uint64        // its end
+	limit    uint64        // records that there is room for
+	mostWays atomic.Int64  // on from one state, as far as they were met
+
 	levelEnd  atomic.Uint32
 	generated atomic.Uint64
 	distinct  atomic.Uint64
@@ -92,11 +96,12 @@ type search struct {
 // that breaks a rule and looked at all of that depth. The outcome does not depend on the number of workers.
 func Search(ctx context.Context, sys System, opt Options) *Result {
 	s := &search{sys: sys, opt: opt, seen: newVisited(sys.Pieces()), begun: time.Now()}
+	s.mostWays.Store(maySee)
 	if s.opt.Workers <= 0 {
 		s.opt.Workers = runtime.GOMAXPROCS(0)
 	}
-	for range s.opt.Workers {
-		s.workers = append(s.workers, newWorker(s))
+	for i := range s.opt.Workers {
+		s.workers = append(s.workers, newWorker(s, i))
 	}
 	stop := s.watch()
 	r := s.run(ctx)
@@ -158,9 +163,9 @@ func (s *search) run(ctx context.Context) *Result {
 		s.levels = append(s.levels, hi)
 		s.levelEnd.Store(hi)
 		for _, w := range s.workers {
-			w.takeSpare()
+			w.spare, w.spareEnd = 0, 0 // what is left over would stand among the states of the next depth
 		}
-		if r.Stopped = s.level(ctx, lo, hi); r.Stopped != "" {
+		if r.Stopped = s.level(ctx, uint64(lo), uint64(hi)); r.Stopped != "" {
 			return r
 		}
 		found, news := (*find)(nil), false
@@ -184,15 +189,15 @@ func (s *search) run(ctx context.Context) *Result {
 func (s *search) begin() *find {
 	w := s.workers[0]
 	s.levels = []uint32{0}
-	w.takeSpare()
 	var found *find
 	for i := 0; w.w.Begin(i); i++ {
 		s.generated.Add(1)
-		for p := range w.next {
+		ids := make([]uint32, s.seen.pieces)
+		for p := range ids {
 			w.buf = w.w.Append(w.buf[:0], p)
-			w.next[p], _ = s.seen.values.id(w.buf)
+			ids[p], _ = s.seen.values.id(w.buf)
 		}
-		if _, fresh := w.insert(s.seen.hash(w.next)); fresh {
+		if w.insert(s.seen.hash(ids), ids) {
 			s.distinct.Add(1)
 			if b := w.w.Check(); b != nil && found == nil {
 				found = &find{broken: *b, inIt: true, begin: i}
@@ -204,28 +209,55 @@ func (s *search) begin() *find {
 }
 
 // level goes on from the states lo to hi, and says what stopped it, if anything did.
-func (s *search) level(ctx context.Context, lo, hi uint32) string {
+func (s *search) level(ctx context.Context, lo, hi uint64) string {
 	for lo < hi {
-		to := min(hi, lo+batch)
-		room := int(to-lo) * roomAfter
-		if need := s.seen.bytesFor(room); s.opt.Memory > 0 && need > s.opt.Memory {
-			return fmt.Sprintf("the next states would need %d MiB, and %d MiB are allowed", need>>20, s.opt.Memory>>20)
-		} else if need > s.peak.Load() {
-			s.peak.Store(max(s.peak.Load(), s.seen.bytes()))
+		s.cursor.Store(lo)
+		s.hi = min(hi, lo+batch)
+		for more := true; more; {
+			if stopped := s.room(); stopped != "" {
+				return stopped
+			}
+			s.all(func(w *worker) { w.work(ctx) })
+			if ctx.Err() != nil {
+				return "interrupted"
+			}
+			more = s.cursor.Load() < s.hi
+			for _, w := range s.workers {
+				more = more || w.from < w.to
+			}
 		}
-		if uint64(s.seen.next.Load())+uint64(room) > maxStates {
-			return "there are more states than can be numbered"
-		}
-		s.seen.reserve(room)
-		s.lo, s.hi = lo, to
-		s.cursor.Store(uint64(lo))
-		s.all(func(w *worker) { w.work(ctx) })
-		if ctx.Err() != nil {
-			return "interrupted"
-		}
-		lo = to
+		lo = s.hi
 	}
 	return ""
+}
+
+// room sees to it that each worker can go on from a state, as far as memory allows.
+func (s *search) room() (stopped string) {
+	v := s.seen
+	for {
+		bytes := v.bytes()
+		s.peak.Store(max(s.peak.Load(), bytes))
+		table := uint64(full(len(v.table)))
+		s.limit = min(table, maxStates)
+		if s.opt.Memory > 0 {
+			s.limit = min(s.limit, uint64(v.next.Load())+uint64(max(0, s.opt.Memory-bytes)/v.record()))
+		}
+		if uint64(v.next.Load())+s.margin() <= s.limit {
+			return ""
+		}
+		if s.limit == maxStates {
+			return "there are more states than can be numbered"
+		}
+		if need := bytes + 2*8*int64(len(v.table)); s.opt.Memory > 0 && need > s.opt.Memory {
+			return fmt.Sprintf("the next states would need %d MiB, and %d MiB are allowed", need>>20, s.opt.Memory>>20)
+		}
+		v.grow(s.parts)
+	}
+}
+
+// margin is how many records may be taken before a worker next looks whether there are any.
+func (s *search) margin() uint64 {
+	return uint64(len(s.workers)) * uint64(s.mostWays.Load()+pending+2*taken)
 }
 
 // all has every worker do something at the same time.
@@ -241,12 +273,17 @@ func (s *search) all(do func(*worker)) {
 	wg.Wait()
 }
 
+// parts has each worker do its part of something.
+func (s *search) parts(do func(part, parts int)) {
+	s.all(func(w *worker) { do(w.index, len(s.workers)) })
+}
+
 // find is a rule that was broken: on an action from a state, or in a state.
 type find struct {
 	broken Broken
-	state  uint32
-	hash   uint64 // of state
-	inIt   bool   // the state itself breaks the rule, whatever led to it
+	state  []uint32 // its pieces
+	hash   uint64
+	inIt   bool // the state itself breaks the rule, whatever led to it
 	action int
 	begin  int
 }
@@ -264,11 +301,12 @@ func (s *search) first(a, b *find) *find {
 			return b
 		}
 		return a
-	case a.state != b.state:
-		if s.smaller(b.hash, b.state, a.hash, a.state) {
-			return b
-		}
+	}
+	switch c := s.compare(a, b); {
+	case c < 0:
 		return a
+	case c > 0:
+		return b
 	case a.action != b.action:
 		if b.action < a.action {
 			return b
@@ -280,138 +318,15 @@ func (s *search) first(a, b *find) *find {
 	return a
 }
 
-// smaller orders states by hash and, where that does not tell, by their pieces.
-func (s *search) smaller(ha uint64, a uint32, hb uint64, b uint32) bool {
-	if ha != hb {
-		return ha < hb
+// compare orders states by hash and, where that does not tell, by their pieces.
+func (s *search) compare(a, b *find) int {
+	if a.hash != b.hash {
+		return cmp.Compare(a.hash, b.hash)
 	}
-	for i := range s.seen.pieces {
-		if c := slices.Compare(s.seen.piece(a, i), s.seen.piece(b, i)); c != 0 {
-			return c < 0
+	for i := range a.state {
+		if c := slices.Compare(s.seen.values.at(a.state[i]), s.seen.values.at(b.state[i])); c != 0 {
+			return c
 		}
 	}
-	return false
-}
-
-// worker walks on from states of the batch.
-type worker struct {
-	s     *search
-	w     Walker
-	from  uint32   // the state that is loaded
-	ids   []uint32 // its pieces
-	mix   []uint64 // their shares in its hash
-	hash  uint64
-	next  []uint32
-	buf   []byte
-	spare uint32 // a record to write the next state into
-	found *find
-	news  bool
-	load  func(int) []byte
-}
-
-func newWorker(s *search) *worker {
-	n := s.sys.Pieces()
-	w := &worker{s: s, w: s.sys.Walker(), mix: make([]uint64, n), next: make([]uint32, n)}
-	w.load = func(i int) []byte { return s.seen.values.at(w.ids[i]).data }
-	return w
-}
-
-// takeSpare begins a depth: a record that was left over from the last one would stand among its states.
-func (w *worker) takeSpare() {
-	w.spare = w.s.seen.fresh()
-	w.s.seen.pieceIDs(w.spare)[0] = unusedRecord
-}
-
-func (w *worker) work(ctx context.Context) {
-	for ctx.Err() == nil {
-		from := uint32(w.s.cursor.Add(grabbed) - grabbed)
-		if from >= w.s.hi {
-			return
-		}
-		generated, distinct := 0, 0
-		for id := from; id < min(from+grabbed, w.s.hi); id++ {
-			if w.stand(id) {
-				g, d := w.goOn()
-				generated, distinct = generated+g, distinct+d
-			}
-		}
-		w.s.generated.Add(uint64(generated))
-		w.s.distinct.Add(uint64(distinct))
-	}
-}
-
-// stand loads a state, unless its record is unused.
-func (w *worker) stand(id uint32) bool {
-	v := w.s.seen
-	w.from, w.ids = id, v.pieceIDs(id)
-	if w.ids[0] == unusedRecord {
-		return false
-	}
-	w.hash = 0
-	for i, p := range w.ids {
-		w.mix[i] = mixed(v.values.at(p).hash, i)
-		w.hash ^= w.mix[i]
-	}
-	w.w.Load(w.load)
-	return true
-}
-
-// goOn takes every action from the loaded state.
-func (w *worker) goOn() (generated, distinct int) {
-	n := w.w.Actions()
-	for a := range n {
-		if b := w.w.Do(a); b != nil {
-			w.tell(&find{broken: *b, state: w.from, hash: w.hash, action: a})
-		} else if w.arrive() {
-			distinct++
-		}
-		w.w.Undo()
-	}
-	return n, distinct
-}
-
-// arrive puts the state as it is now into the set, and looks at it if it is new.
-func (w *worker) arrive() bool {
-	h := w.pieces()
-	id, fresh := w.insert(h)
-	if !fresh {
-		return false
-	}
-	if b := w.w.Check(); b != nil {
-		w.tell(&find{broken: *b, state: id, hash: h, inIt: true})
-	}
-	return true
-}
-
-func (w *worker) tell(f *find) { w.found = w.s.first(w.found, f) }
-
-// pieces leaves the numbers of the pieces of the state as it is now in next, and returns its hash.
-func (w *worker) pieces() uint64 {
-	h := w.hash
-	copy(w.next, w.ids)
-	for i := range w.next {
-		if !w.w.Changed(i) {
-			continue
-		}
-		w.buf = w.w.Append(w.buf[:0], i)
-		id, ph := w.s.seen.values.id(w.buf)
-		w.next[i] = id
-		h ^= w.mix[i] ^ mixed(ph, i)
-	}
-	return h
-}
-
-// insert adds the state in next to the set.
-func (w *worker) insert(h uint64) (uint32, bool) {
-	v := w.s.seen
-	rec := v.pieceIDs(w.spare)
-	copy(rec, w.next)
-	id, fresh := v.look(h, w.next, w.spare)
-	if !fresh {
-		rec[0] = unusedRecord
-		return id, false
-	}
-	w.news = true
-	w.takeSpare()
-	return id, true
+	return 0
 }

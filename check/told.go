@@ -43,7 +43,7 @@ func (w *world) Tell(t *Trail) []Step {
 	k.tasks, k.mms = make([]string, len(k.now.Tasks)), make([]string, len(k.now.MMs))
 	k.m.Watch = k
 	for i, a := range t.Actions {
-		k.Load(func(p int) []byte { return t.states[i][p] })
+		k.Load(func(p int) []byte { return t.states[i][p] }, nil)
 		k.list()
 		k.tell(k.actions[a])
 	}
