@@ -50,9 +50,14 @@ var needs = map[string]struct {
 	// It takes no more than this, and what does not matter makes many states.
 	"on-cpu-cleared-early":    {actions: []string{"wake"}},
 	"prev-state-read-late":    {actions: []string{"wake", "exit"}},
+	"prev-state-before-lock":  {actions: []string{"wake"}},
+	"wake-list-emptied-late":  {actions: []string{"wake"}},
 	"arm64-stale-tlbi":        {actions: []string{"preempt", "munmap", "speculate"}},
 	"x86-user-pcid-forgotten": {options: []string{"pti"}},
 }
+
+// wakeups are the variations that the wakeup model looks for.
+var wakeups = []string{"on-cpu-cleared-early", "prev-state-read-late", "prev-state-before-lock", "wake-list-emptied-late", "move-locks-in-other-order"}
 
 // modelOf says which model looks for a variation, where that does not follow from its architecture.
 func modelOf(variation string, of machine.Arch) string {
@@ -63,7 +68,7 @@ func modelOf(variation string, of machine.Arch) string {
 		return "x86-tlb"
 	case of == machine.ARM64:
 		return "asid"
-	case variation == "on-cpu-cleared-early", variation == "prev-state-read-late":
+	case slices.Contains(wakeups, variation):
 		return "wakeup"
 	}
 	return "context-switch"

@@ -288,6 +288,9 @@ func (n *normal) isSettled(s *machine.State) bool {
 		}
 	}
 	for i := range s.Tasks {
+		if s.Tasks[i].State == machine.TaskDead {
+			continue // it will never run again, and up to 4.4 keeps its stack until it is waited for
+		}
 		for _, f := range s.Stack(machine.TaskID(i)) {
 			if !n.settled[f.PC] {
 				return false

@@ -15,6 +15,8 @@ import (
 type Options struct {
 	Workers int   // 0 means as many as there are cores
 	Memory  int64 // bytes for states; 0 means no bound
+	// Liveness asks, once all states were seen, whether what is begun ends. It needs an Obliged system.
+	Liveness bool
 	// Progress is called every now and then, from a goroutine of its own.
 	Progress func(Progress)
 	Every    time.Duration // how often; 0 means once a second
@@ -37,6 +39,7 @@ type Result struct {
 	Generated uint64 // states come upon, those known already among them
 	Depth     int    // length of the longest of the shortest ways to a state
 	Elapsed   time.Duration
+	Live      time.Duration // of it, for liveness
 	PeakBytes int64
 	Bytes     float64 // memory for a state, on average
 
@@ -44,14 +47,16 @@ type Result struct {
 	Stopped string
 	// Found is the shortest way to break a rule, nil where none was found.
 	Found *Trail
+	// Liveness says what was found out about what has to happen; empty where nobody asked.
+	Liveness string
 }
 
-// Rate is generated states a second.
+// Rate is generated states a second, while the search was looking for them.
 func (r *Result) Rate() float64 {
-	if r.Elapsed <= 0 {
+	if r.Elapsed <= r.Live {
 		return 0
 	}
-	return float64(r.Generated) / r.Elapsed.Seconds()
+	return float64(r.Generated) / (r.Elapsed - r.Live).Seconds()
 }
 
 // Trail is a way through a system: from a state to begin with, one action after another.
@@ -60,6 +65,7 @@ type Trail struct {
 	Actions []int // each counted in the state where it is taken
 	Broken  Broken
 	system  System
+	Loops   int        // how many of the last actions repeat for ever
 	states  [][][]byte // the pieces of the states on the way, the first one included
 }
 
@@ -105,6 +111,13 @@ func Search(ctx context.Context, sys System, opt Options) *Result {
 	}
 	stop := s.watch()
 	r := s.run(ctx)
+	if opt.Liveness && r.Found == nil {
+		if r.Liveness = "not checked: not every state was seen"; r.Stopped == "" {
+			begun := time.Now()
+			r.Liveness, r.Found = s.live(ctx)
+			r.Live = time.Since(begun)
+		}
+	}
 	stop()
 	r.Elapsed = time.Since(s.begun)
 	r.Distinct, r.Generated = s.distinct.Load(), s.generated.Load()

@@ -101,6 +101,20 @@ func (v *visited) look(h uint64, ids []uint32, mine uint32) (uint32, bool) {
 	}
 }
 
+// number returns the number of a state that is known.
+func (v *visited) number(h uint64, ids []uint32) (uint32, bool) {
+	mask := uint64(len(v.table) - 1)
+	for i := h >> v.shift; ; i++ {
+		e := v.table[i&mask].Load()
+		if e == 0 {
+			return 0, false
+		}
+		if id := uint32(e) - 1; (e^h)>>32 == 0 && slices.Equal(v.pieceIDs(id), ids) {
+			return id, true
+		}
+	}
+}
+
 // full is how many records a table is good for.
 func full(table int) int { return table / 5 * 3 }
 

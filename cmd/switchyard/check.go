@@ -21,7 +21,7 @@ import (
 
 type checkCommand struct {
 	release, arch, lazy, breakName, save string
-	list, listBreaks, asJSON             bool
+	list, listBreaks, asJSON, liveness   bool
 	replay                               string
 	memory                               int
 	workers                              int
@@ -79,6 +79,7 @@ runs with one thing wrong.`,
 	f.StringSliceVar(&k.setup.Actions, "actions", nil, "what may happen; by default as the model has it. --list lists them")
 	f.StringSliceVar(&k.setup.Options, "options", nil, "of the machine: "+strings.Join(check.OptionNames(), ", "))
 	f.BoolVar(&k.setup.NoReduction, "no-reduction", false, "no symmetry and no partial-order reduction, for comparison")
+	f.BoolVar(&k.liveness, "liveness", true, "once all states were seen, check that what is begun ends and no wake-up is lost")
 	f.IntVar(&k.memory, "memory", 0, "MiB for states; 0 means three quarters of what the machine has. Past it the search stops and says what it covered")
 	f.IntVar(&k.workers, "workers", 0, "how many cores to use; 0 means all")
 	f.StringVar(&k.save, "save", "", "write the schedule that breaks a rule to this file")
@@ -182,7 +183,7 @@ func (k *checkCommand) run(cmd *cobra.Command, name string) error {
 	if k.simulate > 0 {
 		return k.walk(cmd.Context(), m, w)
 	}
-	opt := check.Options{Workers: k.workers, Memory: k.bound()}
+	opt := check.Options{Workers: k.workers, Memory: k.bound(), Liveness: k.liveness}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		opt.Progress = showProgress
 	}
@@ -238,14 +239,23 @@ type violation struct {
 	Steps    []check.Step `json:"steps"`
 }
 
-const liveness = "not checked: only what must never happen is looked for"
+// liveness says what was found out about what has to happen.
+func liveness(r *check.Result) string {
+	switch {
+	case r.Liveness != "":
+		return r.Liveness
+	case r.Found != nil:
+		return "not checked: a rule is broken before"
+	}
+	return "not checked: --liveness=false"
+}
 
 func (k *checkCommand) tell(m *check.Model, w *check.World, r *check.Result) error {
 	c := w.Machine()
 	t := told{Model: m.Name, Release: c.Release.String(), Arch: c.Arch.String(), Break: k.breakName, Size: k.setup.Size.Or(m.Size),
 		Holds: r.Found == nil && r.Stopped == "", Complete: r.Stopped == "", Stopped: r.Stopped,
 		Distinct: r.Distinct, Generated: r.Generated, Depth: r.Depth, Seconds: r.Elapsed.Seconds(), StatesPerSecond: r.Rate(),
-		PeakBytes: r.PeakBytes, BytesPerState: r.Bytes, Reductions: w.Reductions(), Liveness: liveness}
+		PeakBytes: r.PeakBytes, BytesPerState: r.Bytes, Reductions: w.Reductions(), Liveness: liveness(r)}
 	if r.Found != nil {
 		t.Violation = &violation{Rule: r.Found.Broken.Rule, Sentence: r.Found.Broken.Detail, Steps: w.Tell(r.Found)}
 		if err := k.keep(m, w, r.Found); err != nil {
