@@ -1,76 +1,12 @@
 package check
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// Options bound a search.
-type Options struct {
-	Workers int   // 0 means as many as there are cores
-	Memory  int64 // bytes for states; 0 means no bound
-	// Liveness asks, once all states were seen, whether what is begun ends. It needs an Obliged system.
-	Liveness bool
-	// Progress is called every now and then, from a goroutine of its own.
-	Progress func(Progress)
-	Every    time.Duration // how often; 0 means once a second
-}
-
-// Progress is how far a search has come.
-type Progress struct {
-	Distinct  uint64
-	Generated uint64
-	Depth     int
-	Frontier  uint64 // states of this depth that have yet to be gone on from
-	Elapsed   time.Duration
-	Bytes     int64
-	Memory    int64 // the bound; 0 for none
-}
-
-// Result is what a search found out.
-type Result struct {
-	Distinct  uint64 // different states reached
-	Generated uint64 // states come upon, those known already among them
-	Depth     int    // length of the longest of the shortest ways to a state
-	Elapsed   time.Duration
-	Live      time.Duration // of it, for liveness
-	PeakBytes int64
-	Bytes     float64 // memory for a state, on average
-
-	// Stopped says why the search ended before all was seen; empty where it did not.
-	Stopped string
-	// Found is the shortest way to break a rule, nil where none was found.
-	Found *Trail
-	// Liveness says what was found out about what has to happen; empty where nobody asked.
-	Liveness string
-}
-
-// Rate is generated states a second, while the search was looking for them.
-func (r *Result) Rate() float64 {
-	if r.Elapsed <= r.Live {
-		return 0
-	}
-	return float64(r.Generated) / (r.Elapsed - r.Live).Seconds()
-}
-
-// Trail is a way through a system: from a state to begin with, one action after another.
-type Trail struct {
-	Begin   int   // which of the states to begin with
-	Actions []int // each counted in the state where it is taken
-	Broken  Broken
-	system  System
-	Loops   int        // how many of the last actions repeat for ever
-	states  [][][]byte // the pieces of the states on the way, the first one included
-}
-
-// Len is the number of actions.
-func (t *Trail) Len() int { return len(t.Actions) }
 
 const (
 	batch   = 1 << 16 // states between two looks at memory and at the table
@@ -84,7 +20,10 @@ type search struct {
 	seen    *visited
 	workers []*worker
 	begun   time.Time
-	levels  []uint32 // where the states of each depth begin
+	levels  []uint32 // where the states of each depth begin; as far as all were in memory
+	disk    *disk    // nil while all states are in memory
+	window  []uint32 // records of states from disk that are gone on from; nil while they are in memory
+	news    bool     // the last depth had new states
 
 	cursor   atomic.Uint64 // in the batch that is worked on
 	hi       uint64        // its end
@@ -96,6 +35,7 @@ type search struct {
 	distinct  atomic.Uint64
 	depth     atomic.Int64
 	peak      atomic.Int64
+	onDisk    atomic.Int64
 }
 
 // Search explores a system breadth first until it has seen every state, or found a state of some depth
@@ -112,7 +52,12 @@ func Search(ctx context.Context, sys System, opt Options) *Result {
 	stop := s.watch()
 	r := s.run(ctx)
 	if opt.Liveness && r.Found == nil {
-		if r.Liveness = "not checked: not every state was seen"; r.Stopped == "" {
+		switch {
+		case r.Stopped != "":
+			r.Liveness = "not checked: not every state was seen"
+		case s.disk != nil:
+			r.Liveness = "not checked: states went to disk"
+		default:
 			begun := time.Now()
 			r.Liveness, r.Found = s.live(ctx)
 			r.Live = time.Since(begun)
@@ -121,45 +66,14 @@ func Search(ctx context.Context, sys System, opt Options) *Result {
 	stop()
 	r.Elapsed = time.Since(s.begun)
 	r.Distinct, r.Generated = s.distinct.Load(), s.generated.Load()
-	r.PeakBytes = max(s.peak.Load(), s.seen.bytes())
-	if r.Distinct > 0 {
+	r.PeakBytes = max(s.peak.Load(), s.used())
+	if s.disk != nil {
+		s.disk.close()
+		r.DiskBytes = s.disk.peak
+	} else if r.Distinct > 0 {
 		r.Bytes = float64(s.seen.bytes()) / float64(r.Distinct)
 	}
 	return r
-}
-
-func (s *search) watch() (stop func()) {
-	if s.opt.Progress == nil {
-		return func() {}
-	}
-	every := s.opt.Every
-	if every == 0 {
-		every = time.Second
-	}
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		t := time.NewTicker(every)
-		defer t.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-t.C:
-				s.opt.Progress(s.progress())
-			}
-		}
-	})
-	return func() { close(done); wg.Wait() }
-}
-
-func (s *search) progress() Progress {
-	p := Progress{Distinct: s.distinct.Load(), Generated: s.generated.Load(), Depth: int(s.depth.Load()),
-		Elapsed: time.Since(s.begun), Bytes: s.peak.Load(), Memory: s.opt.Memory}
-	if end, at := uint64(s.levelEnd.Load()), s.cursor.Load(); end > at {
-		p.Frontier = end - at
-	}
-	return p
 }
 
 func (s *search) run(ctx context.Context) *Result {
@@ -168,23 +82,17 @@ func (s *search) run(ctx context.Context) *Result {
 		r.Found = &Trail{Begin: f.begin, Broken: f.broken, system: s.sys}
 		return r
 	}
-	for {
-		d := len(s.levels) - 1
+	for d := 0; ; d++ {
 		s.depth.Store(int64(d))
 		r.Depth = d
-		lo, hi := s.levels[d], s.seen.next.Load()
-		s.levels = append(s.levels, hi)
-		s.levelEnd.Store(hi)
-		for _, w := range s.workers {
-			w.spare, w.spareEnd = 0, 0 // what is left over would stand among the states of the next depth
-		}
-		if r.Stopped = s.level(ctx, uint64(lo), uint64(hi)); r.Stopped != "" {
+		s.closeDepth()
+		if r.Stopped = s.level(ctx, d); r.Stopped != "" {
 			return r
 		}
-		found, news := (*find)(nil), false
+		found := (*find)(nil)
 		for _, w := range s.workers {
 			found = s.first(found, w.found)
-			news = news || w.news
+			s.news = s.news || w.news && s.disk == nil
 			w.found, w.news = nil, false
 		}
 		if found != nil {
@@ -192,9 +100,23 @@ func (s *search) run(ctx context.Context) *Result {
 			r.Depth = d + 1
 			return r
 		}
-		if !news {
+		if !s.news {
 			return r
 		}
+		s.news = false
+	}
+}
+
+// closeDepth notes that the states of a depth are complete.
+func (s *search) closeDepth() {
+	if s.disk != nil {
+		s.disk.levels = append(s.disk.levels, s.disk.next)
+		return
+	}
+	hi := s.seen.next.Load()
+	s.levels = append(s.levels, hi)
+	for _, w := range s.workers {
+		w.spare, w.spareEnd = 0, 0 // what is left over would stand among the states of the next depth
 	}
 }
 
@@ -221,56 +143,44 @@ func (s *search) begin() *find {
 	return found
 }
 
-// level goes on from the states lo to hi, and says what stopped it, if anything did.
-func (s *search) level(ctx context.Context, lo, hi uint64) string {
+// level goes on from the states of depth d, and says what stopped it, if anything did.
+func (s *search) level(ctx context.Context, d int) string {
+	if s.disk != nil {
+		return s.fromDisk(ctx, d, s.disk.levels[d])
+	}
+	lo, hi := uint64(s.levels[d]), uint64(s.levels[d+1])
+	s.levelEnd.Store(s.levels[d+1])
 	for lo < hi {
 		s.cursor.Store(lo)
 		s.hi = min(hi, lo+batch)
-		for more := true; more; {
-			if stopped := s.room(); stopped != "" {
-				return stopped
-			}
-			s.all(func(w *worker) { w.work(ctx) })
-			if ctx.Err() != nil {
-				return "interrupted"
-			}
-			more = s.cursor.Load() < s.hi
-			for _, w := range s.workers {
-				more = more || w.from < w.to
-			}
+		if stopped := s.batch(ctx, d); stopped != "" {
+			return stopped
+		}
+		if s.disk != nil {
+			return s.fromDisk(ctx, d, s.disk.resume)
 		}
 		lo = s.hi
 	}
 	return ""
 }
 
-// room sees to it that each worker can go on from a state, as far as memory allows.
-func (s *search) room() (stopped string) {
-	v := s.seen
-	for {
-		bytes := v.bytes()
-		s.peak.Store(max(s.peak.Load(), bytes))
-		table := uint64(full(len(v.table)))
-		s.limit = min(table, maxStates)
-		if s.opt.Memory > 0 {
-			s.limit = min(s.limit, uint64(v.next.Load())+uint64(max(0, s.opt.Memory-bytes)/v.record()))
+// batch goes on from the states up to s.hi, or up to where memory was full and all went to disk.
+func (s *search) batch(ctx context.Context, d int) string {
+	for more := true; more; {
+		before := s.disk
+		if stopped := s.room(d); stopped != "" || s.disk != before {
+			return stopped
 		}
-		if uint64(v.next.Load())+s.margin() <= s.limit {
-			return ""
+		s.all(func(w *worker) { w.work(ctx) })
+		if ctx.Err() != nil {
+			return "interrupted"
 		}
-		if s.limit == maxStates {
-			return "there are more states than can be numbered"
+		more = s.cursor.Load() < s.hi
+		for _, w := range s.workers {
+			more = more || w.from < w.to
 		}
-		if need := bytes + 2*8*int64(len(v.table)); s.opt.Memory > 0 && need > s.opt.Memory {
-			return fmt.Sprintf("the next states would need %d MiB, and %d MiB are allowed", need>>20, s.opt.Memory>>20)
-		}
-		v.grow(s.parts)
 	}
-}
-
-// margin is how many records may be taken before a worker next looks whether there are any.
-func (s *search) margin() uint64 {
-	return uint64(len(s.workers)) * uint64(s.mostWays.Load()+pending+2*taken)
+	return ""
 }
 
 // all has every worker do something at the same time.
@@ -289,57 +199,4 @@ func (s *search) all(do func(*worker)) {
 // parts has each worker do its part of something.
 func (s *search) parts(do func(part, parts int)) {
 	s.all(func(w *worker) { do(w.index, len(s.workers)) })
-}
-
-// find is a rule that was broken: on an action from a state, or in a state.
-type find struct {
-	broken Broken
-	state  []uint32 // its pieces
-	hash   uint64
-	inIt   bool // the state itself breaks the rule, whatever led to it
-	action int
-	begin  int
-}
-
-// first tells which of two finds is told: one on an action before one in a state, that of the smaller
-// state, that by the smaller action.
-func (s *search) first(a, b *find) *find {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	case a.inIt != b.inIt:
-		if a.inIt {
-			return b
-		}
-		return a
-	}
-	switch c := s.compare(a, b); {
-	case c < 0:
-		return a
-	case c > 0:
-		return b
-	case a.action != b.action:
-		if b.action < a.action {
-			return b
-		}
-		return a
-	case b.broken.before(&a.broken):
-		return b
-	}
-	return a
-}
-
-// compare orders states by hash and, where that does not tell, by their pieces.
-func (s *search) compare(a, b *find) int {
-	if a.hash != b.hash {
-		return cmp.Compare(a.hash, b.hash)
-	}
-	for i := range a.state {
-		if c := slices.Compare(s.seen.values.at(a.state[i]), s.seen.values.at(b.state[i])); c != 0 {
-			return c
-		}
-	}
-	return 0
 }

@@ -60,8 +60,21 @@ func (s *search) parent(of []uint32, depth int) []uint32 {
 
 // each does something with every state of a depth, each worker with some of them.
 func (s *search) each(depth int, do func(w *worker, ids []uint32)) {
-	hi := uint64(s.levels[depth+1])
-	s.cursor.Store(uint64(s.levels[depth]))
+	if s.disk == nil {
+		s.among(uint64(s.levels[depth]), uint64(s.levels[depth+1]), do)
+		return
+	}
+	for n := s.disk.levels[depth]; n < s.disk.levels[depth+1]; n++ {
+		var err error
+		if s.window, err = s.disk.read(n, s.window); err != nil {
+			panic("check: what was written to disk cannot be read: " + err.Error())
+		}
+		s.among(0, uint64(len(s.window)/s.seen.pieces), do)
+	}
+}
+
+func (s *search) among(lo, hi uint64, do func(w *worker, ids []uint32)) {
+	s.cursor.Store(lo)
 	s.all(func(w *worker) {
 		for {
 			from := s.cursor.Add(grabbed) - grabbed
@@ -69,7 +82,7 @@ func (s *search) each(depth int, do func(w *worker, ids []uint32)) {
 				return
 			}
 			for p := from; p < min(from+grabbed, hi); p++ {
-				if ids := s.seen.pieceIDs(uint32(p)); ids[0] != unusedRecord {
+				if ids := s.at(p); ids[0] != unusedRecord {
 					do(w, ids)
 				}
 			}

@@ -137,6 +137,12 @@ func (v *visited) grow(all func(do func(part, parts int))) {
 	})
 }
 
+// empty forgets all states, and keeps their pieces.
+func (v *visited) empty() {
+	clear(v.table)
+	v.next.Store(0)
+}
+
 // bytes is what all of it takes in memory.
 func (v *visited) bytes() int64 {
 	return int64(v.next.Load())*v.record() + int64(len(v.table))*8 + v.values.bytes.Load()

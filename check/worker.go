@@ -74,7 +74,9 @@ func (w *worker) work(ctx context.Context) {
 
 func (w *worker) count(generated, distinct *int) {
 	w.s.generated.Add(uint64(*generated))
-	w.s.distinct.Add(uint64(*distinct))
+	if w.s.disk == nil { // else it is known only when they are looked up there
+		w.s.distinct.Add(uint64(*distinct))
+	}
 	*generated, *distinct = 0, 0
 }
 
@@ -82,7 +84,7 @@ func (w *worker) count(generated, distinct *int) {
 // what they lead to.
 func (w *worker) goOn() (generated, distinct int, ok bool) {
 	for ; w.from < w.to; w.from++ {
-		ids := w.s.seen.pieceIDs(uint32(w.from))
+		ids := w.s.at(w.from)
 		if ids[0] == unusedRecord {
 			continue
 		}
@@ -102,6 +104,14 @@ func (w *worker) goOn() (generated, distinct int, ok bool) {
 		generated += n
 	}
 	return generated, distinct, true
+}
+
+// at is the record of a state of the batch.
+func (s *search) at(i uint64) []uint32 {
+	if s.window != nil {
+		return s.window[int(i)*s.seen.pieces:][:s.seen.pieces]
+	}
+	return s.seen.pieceIDs(uint32(i))
 }
 
 func (w *worker) hasRoom(n int) bool {
