@@ -60,8 +60,10 @@ var needs = map[string]struct {
 	// Another address space must be loaded in between.
 	"x86-mask-before-cr3": {size: Size{MMs: 2, Changes: 1}, actions: []string{"preempt", "exec", "munmap", "free-tables", "speculate"}},
 	// It takes no more than this, and what does not matter makes many states.
-	"on-cpu-cleared-early": {actions: []string{"wake"}},
-	"prev-state-read-late": {actions: []string{"wake", "exit"}},
+	"on-cpu-cleared-early":   {actions: []string{"wake"}},
+	"prev-state-read-late":   {actions: []string{"wake", "exit"}},
+	"prev-state-before-lock": {actions: []string{"wake"}},
+	"wake-list-emptied-late": {actions: []string{"wake"}},
 	// The last ASID has been given out, so a rollover is near, and exec uses one up with no task more.
 	"arm64-stale-tlbi":             {size: Size{Tasks: 3, MMs: 3, Generations: 3}, options: []string{"used-up"}, actions: []string{"preempt", "exec", "munmap"}},
 	"arm64-first-reserved-only":    {size: Size{Tasks: 3, MMs: 3, Generations: 4}, options: []string{"used-up"}, actions: []string{"preempt", "exec"}},
@@ -78,6 +80,10 @@ var needs = map[string]struct {
 
 func on(a machine.Arch) *machine.Arch { return &a }
 
+// wakeups are the variations that the wakeup model looks for.
+var wakeups = []string{"on-cpu-cleared-early", "prev-state-read-late", "prev-state-before-lock", "wake-list-emptied-late", "move-locks-in-other-order",
+	"wakeup-moves-unlocked"}
+
 // modelOf says which model looks for a variation, where that does not follow from its architecture.
 func modelOf(variation string, of machine.Arch) string {
 	switch {
@@ -91,7 +97,7 @@ func modelOf(variation string, of machine.Arch) string {
 		return "x86-tlb"
 	case of == machine.ARM64:
 		return "asid"
-	case variation == "on-cpu-cleared-early", variation == "prev-state-read-late", variation == "wakeup-moves-unlocked":
+	case slices.Contains(wakeups, variation):
 		return "wakeup"
 	}
 	return "context-switch"

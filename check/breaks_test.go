@@ -30,9 +30,9 @@ func TestBreaksAreFound(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := Search(context.Background(), w, Options{Memory: 1 << 30})
+			r := Search(context.Background(), w, Options{Memory: 1 << 30, Liveness: true})
 			if r.Found == nil {
-				t.Fatalf("not found among %d states (%s)", r.Distinct, r.Stopped)
+				t.Fatalf("not found among %d states (%s; liveness: %s)", r.Distinct, r.Stopped, r.Liveness)
 			}
 			t.Logf("%s after %d actions, %d states: %s", r.Found.Broken.Rule, r.Found.Len(), r.Distinct, r.Found.Broken.Detail)
 			if steps := w.Tell(r.Found); len(steps) < r.Found.Len() {

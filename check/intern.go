@@ -4,37 +4,36 @@ import (
 	"bytes"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/zeebo/xxh3"
 )
 
 // interned keeps each value of a piece once and numbers it. Looking one up takes no lock; a new one does,
 // but new ones soon become rare: a hundred million states have some hundred thousand different pieces.
+//
+// A value's number is where it stands, in words, so that what is asked of it is found with one step: its
+// hash, its length and its bytes lie together.
 type interned struct {
-	table atomic.Pointer[internTable]
-	mu    sync.Mutex // for what follows, and for whoever adds to table
-	used  int
-	bytes atomic.Int64
-	free  []byte // the rest of the block that values are cut from
-
-	values [1 << 16]atomic.Pointer[[valuesABlock]value]
+	table  atomic.Pointer[internTable]
+	mu     sync.Mutex // for what follows, and for whoever adds to table
+	used   int
+	free   uint32 // where the next value goes
+	bytes  atomic.Int64
+	blocks [1 << (32 - wordsABlockBits)]atomic.Pointer[[wordsABlock]uint64]
 }
 
 const (
-	valuesABlock  = 1 << 12
-	valuesAtBegin = 1 << 12
-	bytesABlock   = 1 << 20
-	maxValues     = valuesABlock << 16
+	wordsABlockBits = 19
+	wordsABlock     = 1 << wordsABlockBits
+	valuesAtBegin   = 1 << 12
+	headWords       = 2 // hash, length
 )
 
-type value struct {
-	hash uint64
-	data []byte
-}
-
-// internTable is open addressing: the high half of the hash, and the number plus one.
+// internTable is open addressing. An entry is the high half of the hash, which also says where it is to be
+// looked for first, and the value's number plus one.
 type internTable struct {
-	mask    uint64
+	shift   uint
 	entries []atomic.Uint64
 }
 
@@ -46,11 +45,28 @@ func newInterned() *interned {
 }
 
 func newInternTable(n int) *internTable {
-	return &internTable{mask: uint64(n - 1), entries: make([]atomic.Uint64, n)}
+	return &internTable{shift: shiftFor(n), entries: make([]atomic.Uint64, n)}
 }
 
-func (in *interned) at(id uint32) *value {
-	return &in.values[id/valuesABlock].Load()[id%valuesABlock]
+// words is a value with its head.
+func (in *interned) words(id uint32) []uint64 {
+	return in.blocks[id>>wordsABlockBits].Load()[id&(wordsABlock-1):]
+}
+
+// hash is that of a value.
+func (in *interned) hash(id uint32) uint64 {
+	return in.blocks[id>>wordsABlockBits].Load()[id&(wordsABlock-1)]
+}
+
+// at returns a value.
+func (in *interned) at(id uint32) []byte { return dataOf(in.words(id)) }
+
+func dataOf(w []uint64) []byte {
+	n := w[1]
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&w[headWords])), n)
 }
 
 // id returns the number of a value, and its hash.
@@ -63,14 +79,15 @@ func (in *interned) id(data []byte) (uint32, uint64) {
 }
 
 func (in *interned) find(t *internTable, h uint64, data []byte) (uint32, bool) {
-	for i := h; ; i++ {
-		e := t.entries[i&t.mask].Load()
+	mask := uint64(len(t.entries) - 1)
+	for i := h >> t.shift; ; i++ {
+		e := t.entries[i&mask].Load()
 		if e == 0 {
 			return 0, false
 		}
-		if e>>32 == h>>32 {
+		if (e^h)>>32 == 0 {
 			id := uint32(e) - 1
-			if v := in.at(id); v.hash == h && bytes.Equal(v.data, data) {
+			if w := in.words(id); w[0] == h && bytes.Equal(dataOf(w), data) {
 				return id, true
 			}
 		}
@@ -84,40 +101,41 @@ func (in *interned) add(h uint64, data []byte) uint32 {
 	if id, ok := in.find(t, h, data); ok {
 		return id // somebody else was quicker
 	}
-	if in.used == maxValues {
-		panic("check: more different pieces than can be numbered")
-	}
-	id := uint32(in.used)
-	block := &in.values[id/valuesABlock]
-	if block.Load() == nil {
-		block.Store(new([valuesABlock]value))
-		in.bytes.Add(valuesABlock * 32)
-	}
-	block.Load()[id%valuesABlock] = value{h, in.keep(data)}
+	id := in.keep(h, data)
 	if in.used++; in.used*2 > len(t.entries) {
 		t = in.grow(t)
 	}
-	t.put(h, id)
+	t.put(h>>32<<32 | uint64(id) + 1)
 	return id
 }
 
-func (in *interned) keep(data []byte) []byte {
-	if len(in.free) < len(data) {
-		n := max(bytesABlock, len(data))
-		in.free = make([]byte, n)
-		in.bytes.Add(int64(n))
+func (in *interned) keep(h uint64, data []byte) uint32 {
+	words := uint32(headWords + (len(data)+7)/8)
+	if in.free&(wordsABlock-1)+words > wordsABlock {
+		in.free = (in.free + wordsABlock) &^ (wordsABlock - 1)
 	}
-	kept := in.free[:len(data):len(data)]
-	in.free = in.free[len(data):]
-	copy(kept, data)
-	return kept
+	id := in.free
+	if words > wordsABlock || uint64(id)+uint64(words) >= 1<<32 {
+		panic("check: more different pieces than can be numbered")
+	}
+	block := &in.blocks[id>>wordsABlockBits]
+	if block.Load() == nil {
+		block.Store((*[wordsABlock]uint64)(large[uint64](wordsABlock)))
+	}
+	w := in.words(id)
+	w[0], w[1] = h, uint64(len(data))
+	copy(dataOf(w), data)
+	in.free += words
+	in.bytes.Add(int64(words) * 8)
+	return id
 }
 
 // put adds an entry for whoever looks from now on. Who reads the table meanwhile sees it or does not.
-func (t *internTable) put(h uint64, id uint32) {
-	for i := h; ; i++ {
-		if e := &t.entries[i&t.mask]; e.Load() == 0 {
-			e.Store(h>>32<<32 | uint64(id) + 1)
+func (t *internTable) put(e uint64) {
+	mask := uint64(len(t.entries) - 1)
+	for i := e >> t.shift; ; i++ {
+		if at := &t.entries[i&mask]; at.Load() == 0 {
+			at.Store(e)
 			return
 		}
 	}
@@ -127,8 +145,10 @@ func (t *internTable) put(h uint64, id uint32) {
 // looks again under the lock.
 func (in *interned) grow(old *internTable) *internTable {
 	t := newInternTable(2 * len(old.entries))
-	for id := range uint32(in.used - 1) {
-		t.put(in.at(id).hash, id)
+	for i := range old.entries {
+		if e := old.entries[i].Load(); e != 0 {
+			t.put(e)
+		}
 	}
 	in.bytes.Add(int64(len(old.entries)) * 8)
 	in.table.Store(t)

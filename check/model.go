@@ -196,7 +196,8 @@ func FindModel(name string) (*Model, error) {
 // Config is the machine that a setup asks for.
 func (m *Model) Config(s *Setup) (machine.Config, error) {
 	size := s.Size.Or(m.Size)
-	c := machine.Config{Release: s.Release, Arch: m.Arch, Lazy: s.Lazy, CPUs: size.CPUs, Tasks: size.CPUs + size.Tasks, MMs: 1 + size.MMs}
+	c := machine.Config{Release: s.Release, Arch: m.Arch, Lazy: s.Lazy, CPUs: size.CPUs, Tasks: size.CPUs + size.Tasks, MMs: 1 + size.MMs,
+		StackDepth: 24} // a fork that is preempted deep down
 	if s.Arch != nil {
 		c.Arch = *s.Arch
 	}

@@ -40,7 +40,7 @@ const (
 
 // atRest are the paths in which a switched-out task stands that was not interrupted in the middle of
 // something else.
-var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_switch", "ret_from_fork", "schedule_tail", "do_exit", "do_task_dead"}
+var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_switch", "ret_from_fork", "schedule_tail", "do_exit", "do_task_dead", "el1_interrupt"}
 
 func newNormal(s *machine.State, p *step.Program, bounded bool) *normal {
 	n := &normal{deadSerial: uint32(len(s.MMs)), keep: make([]frameKeep, p.Len()), settled: make([]bool, p.Len())}
@@ -298,6 +298,9 @@ func (n *normal) isSettled(s *machine.State) bool {
 		}
 	}
 	for i := range s.Tasks {
+		if s.Tasks[i].State == machine.TaskDead {
+			continue // it will never run again, and up to 4.4 keeps its stack until it is waited for
+		}
 		for _, f := range s.Stack(machine.TaskID(i)) {
 			if !n.settled[f.PC] {
 				return false

@@ -36,19 +36,32 @@ func (w *protocolWalker) Begin(i int) bool {
 	return true
 }
 
-func (w *protocolWalker) Load(piece func(int) []byte) {
-	w.from = make([]int, w.p.Pieces())
-	for i := range w.from {
-		v, _ := binary.Varint(piece(i))
-		w.from[i] = int(v)
+func (w *protocolWalker) Load(piece func(int) []byte, differ []int) {
+	from := make([]int, w.p.Pieces())
+	if differ != nil {
+		copy(from, w.from)
 	}
+	for i := range from {
+		if differ == nil || slices.Contains(differ, i) {
+			v, _ := binary.Varint(piece(i))
+			from[i] = int(v)
+		}
+	}
+	w.from = from
 	w.now, w.nexts = w.from, nil
 	w.p.next(w.from, func(s []int) { w.nexts = append(w.nexts, slices.Clone(s)) })
 }
 
 func (w *protocolWalker) Actions() int           { return len(w.nexts) }
 func (w *protocolWalker) Do(i int) *check.Broken { w.now = w.nexts[i]; return nil }
-func (w *protocolWalker) Changed(i int) bool     { return w.now[i] != w.from[i] }
+func (w *protocolWalker) Changed() (all []int) {
+	for i := range w.now {
+		if w.now[i] != w.from[i] {
+			all = append(all, i)
+		}
+	}
+	return all
+}
 func (w *protocolWalker) Append(b []byte, i int) []byte {
 	return binary.AppendVarint(b, int64(w.now[i]))
 }
@@ -302,7 +315,7 @@ func TestTrailIsTheSameForAnyNumberOfWorkers(t *testing.T) {
 					w.Begin(r.Found.Begin)
 					for _, a := range first {
 						s := slices.Clone(w.now)
-						w.Load(func(i int) []byte { return binary.AppendVarint(nil, int64(s[i])) })
+						w.Load(func(i int) []byte { return binary.AppendVarint(nil, int64(s[i])) }, nil)
 						w.Do(a)
 					}
 					if b := w.Check(); b == nil || b.Rule != r.Found.Broken.Rule {

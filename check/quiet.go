@@ -38,7 +38,7 @@ var quietLabels = map[quiet]map[string][]string{
 		"finish_task_switch":            {"mm = rq->prev_mm", "finish_lock_switch", "finish_arch_switch"},
 		"exec_mmap":                     {"active_mm = tsk->active_mm", "tsk->active_mm = mm", "tsk->mm = mm", "local_irq_enable"},
 		"try_to_wake_up":                {"set_task_cpu", "ttwu_do_activate", "raw_spin_unlock_irqrestore(&p->pi_lock)"},
-		"sched_ttwu_pending":            {"ttwu_do_activate", "local_irq_enable"},
+		"sched_ttwu_pending":            {"local_irq_enable"},
 		"wake_up_new_task":              {"activate_task", "raw_spin_unlock_irqrestore(&p->pi_lock)"},
 		"move_queued_task":              {"activate_task", "raw_spin_unlock_irqrestore(&p->pi_lock)"},
 		"flush_smp_call_function_queue": {"local_irq_enable"},

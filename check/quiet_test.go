@@ -145,7 +145,8 @@ func everyQuietStep(t *testing.T, w *world) {
 	quiet := w.quiet
 	w.quiet = nil
 	s := &search{sys: w, seen: newVisited(w.Pieces()), opt: Options{Workers: 1, Memory: quietMemory()}}
-	s.workers = []*worker{newWorker(s)}
+	s.mostWays.Store(maySee)
+	s.workers = []*worker{newWorker(s, 0)}
 	s.run(context.Background())
 	complained := map[string]bool{}
 	d := &diamonds{walker: w.walker(), report: func(what string) {
@@ -164,7 +165,7 @@ func everyQuietStep(t *testing.T, w *world) {
 		if s.seen.pieceIDs(id)[0] == unusedRecord {
 			continue
 		}
-		d.state(func() { d.Load(func(p int) []byte { return s.seen.piece(id, p) }) })
+		d.state(func() { d.Load(func(p int) []byte { return s.seen.values.at(s.seen.pieceIDs(id)[p]) }, nil) })
 	}
 	t.Logf("%d states, %d pairs", s.seen.next.Load(), d.seen)
 }
@@ -175,7 +176,7 @@ func quietMemory() int64 {
 	if *thorough {
 		return 0
 	}
-	return 6 << 20
+	return 5 << 19
 }
 
 var thorough = flag.Bool("quiet.thorough", false, "look at every state of the small models")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"switchyard/machine"
 )
@@ -22,6 +23,7 @@ type Schedule struct {
 	Options []string `json:"options,omitempty"`
 	Reduced bool     `json:"reduced"`
 	Taken   []int    `json:"taken"`
+	Loops   int      `json:"loops,omitempty"` // how many of the last actions repeat for ever
 	Rule    string   `json:"rule"`
 }
 
@@ -32,7 +34,7 @@ const ScheduleFormat = "switchyard check schedule 1"
 func ScheduleOf(m *Model, s *Setup, w *World, t *Trail) *Schedule {
 	c := &w.config
 	return &Schedule{Format: ScheduleFormat, Model: m.Name, Release: c.Release.String(), Arch: c.Arch.String(), Lazy: c.Lazy.String(), Break: s.Break,
-		Size: s.Size.Or(m.Size), Actions: m.actionsOf(s, c), Options: s.Options, Reduced: !s.NoReduction, Taken: t.Actions, Rule: t.Broken.Rule}
+		Size: s.Size.Or(m.Size), Actions: m.actionsOf(s, c), Options: s.Options, Reduced: !s.NoReduction, Taken: t.Actions, Loops: t.Loops, Rule: t.Broken.Rule}
 }
 
 // Write writes the schedule as JSON.
@@ -78,7 +80,39 @@ func (s *Schedule) Replay() (*World, *Trail, error) {
 		return nil, nil, err
 	}
 	t, err := w.follow(s.Taken)
+	if err == nil && t.Broken.Rule == "" && isObligation(s.Rule) {
+		err = w.stays(t, s.Loops)
+	}
 	return w, t, err
+}
+
+// stays looks whether a way ends where the system stays for ever: where nothing leads on, or where the last
+// actions lead back to where they began; and whether something is owed all that time.
+func (w *world) stays(t *Trail, loops int) error {
+	k := w.walker()
+	n := len(t.Actions)
+	if loops < 0 || loops > n {
+		return fmt.Errorf("the schedule does not fit: %d of its %d steps repeat", loops, n)
+	}
+	var all []Broken
+	for i := n - loops; i <= n; i++ {
+		k.Load(func(p int) []byte { return t.states[i][p] }, nil)
+		own := false
+		for a := range k.Actions() {
+			own = own || k.Own(a) != Asked
+		}
+		if k.Owes() == nil || loops == 0 && own {
+			return nil // it goes on from here
+		}
+		all = common(all, k.Stuck(), i == n-loops)
+	}
+	for p := range t.states[n] {
+		if !slices.Equal(t.states[n-loops][p], t.states[n][p]) {
+			return nil
+		}
+	}
+	t.Broken, t.Loops = told(all, loops), loops
+	return nil
 }
 
 // follow takes actions one after another from where the world begins.
@@ -92,7 +126,7 @@ func (w *world) follow(taken []int) (*Trail, error) {
 			pieces = append(pieces, k.Append(nil, p))
 		}
 		t.states = append(t.states, pieces)
-		k.Load(func(p int) []byte { return pieces[p] })
+		k.Load(func(p int) []byte { return pieces[p] }, nil)
 		if n := k.Actions(); a < 0 || a >= n {
 			return nil, fmt.Errorf("the schedule does not fit: its step %d takes action %d of %d", i+1, a, n)
 		}
@@ -107,5 +141,10 @@ func (w *world) follow(taken []int) (*Trail, error) {
 			t.Broken = *b
 		}
 	}
+	var end [][]byte
+	for p := range w.Pieces() {
+		end = append(end, k.Append(nil, p))
+	}
+	t.states = append(t.states, end)
 	return t, nil
 }

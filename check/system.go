@@ -14,17 +14,20 @@ type System interface {
 type Walker interface {
 	// Begin stands on the i-th of the states to begin with; it reports whether there is one.
 	Begin(i int) bool
-	// Load stands on the state that has these pieces.
-	Load(piece func(i int) []byte)
+	// Load stands on the state that has these pieces. Those that differ does not list are as they were in the
+	// state that was loaded before; nil lists all.
+	Load(piece func(i int) []byte, differ []int)
 	// Actions is how many ways lead on from the state that was loaded.
 	Actions() int
 	// Do takes one of them. It returns the rule that was broken on the way, if one was.
 	Do(i int) *Broken
-	// Changed tells whether a piece is another one than when the state was loaded.
-	Changed(piece int) bool
+	// Changed lists the pieces that are others than when the state was loaded. The list is good until the
+	// next call of anything.
+	Changed() []int
 	// Append adds a piece of the state as it is now.
 	Append(b []byte, piece int) []byte
-	// Check returns the rule that does not hold in the state as it is now, if there is one.
+	// Check returns the rule that does not hold in the state as it is now, if there is one. It is asked of
+	// every state that is come upon, known ones too.
 	Check() *Broken
 	// Undo takes Do back.
 	Undo()

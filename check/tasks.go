@@ -158,7 +158,7 @@ func (e *tasks) process(w *walker, cpu machine.CPUID, t *machine.Task, mm machin
 	}
 	child := freeTask(s)
 	for target := range s.CPUs {
-		if !s.CPUs[target].Online || child == machine.NoTask {
+		if !s.CPUs[target].Online || e.leaving(w, machine.CPUID(target)) || child == machine.NoTask {
 			continue
 		}
 		if e.fork && mm != machine.NoMM && own.Changes < e.changes {
@@ -220,8 +220,8 @@ func (e *tasks) interrupted(w *walker, cpu machine.CPUID) {
 			continue
 		}
 		for target := range s.CPUs {
-			if !s.CPUs[target].Online {
-				continue
+			if !s.CPUs[target].Online || e.leaving(w, machine.CPUID(target)) {
+				continue // select_task_rq takes no CPU that is not active
 			}
 			args := machine.Frame{Next: machine.TaskID(i), CPU: machine.CPUID(target)}
 			if e.sleep && t.State == machine.TaskInterruptible {

@@ -43,8 +43,12 @@ func (w *world) Tell(t *Trail) []Step {
 	k.tasks, k.mms = make([]string, len(k.now.Tasks)), make([]string, len(k.now.MMs))
 	k.m.Watch = k
 	for i, a := range t.Actions {
-		k.Load(func(p int) []byte { return t.states[i][p] })
+		k.Load(func(p int) []byte { return t.states[i][p] }, nil)
 		k.list()
+		if t.Loops > 0 && i == len(t.Actions)-t.Loops {
+			k.steps = append(k.steps, Step{CPU: int(k.actions[a].cpu), Task: k.TaskName(k.now.CPUs[k.actions[a].cpu].Curr),
+				Step: "(from here on)", Why: "what follows repeats for ever", Changes: []Change{}})
+		}
 		k.tell(k.actions[a])
 	}
 	return k.steps

@@ -6,17 +6,17 @@ import "slices"
 // backwards, at each depth the smallest state that leads to the one after it.
 func (s *search) trail(f *find, depth int) *Trail {
 	t := &Trail{Broken: f.broken, system: s.sys}
-	way := []uint32{f.state}
+	way := [][]uint32{f.state}
 	if f.inIt {
 		depth++
 	}
 	for d := depth - 1; d >= 0; d-- {
-		way = append(way, s.parent(way[len(way)-1], s.levels[d], s.levels[d+1]))
+		way = append(way, s.parent(way[len(way)-1], d))
 	}
 	slices.Reverse(way)
 	w := s.workers[0]
-	for i, id := range way {
-		w.stand(id)
+	for i, ids := range way {
+		w.stand(ids)
 		t.states = append(t.states, w.kept())
 		switch {
 		case i+1 < len(way):
@@ -32,33 +32,20 @@ func (s *search) trail(f *find, depth int) *Trail {
 
 // kept is the pieces of the loaded state.
 func (w *worker) kept() [][]byte {
-	pieces := make([][]byte, len(w.ids))
+	pieces := make([][]byte, len(w.loaded))
 	for p := range pieces {
 		pieces[p] = w.load(p)
 	}
 	return pieces
 }
 
-// parent is the smallest of the states from lo to hi that lead to the state id.
-func (s *search) parent(id, lo, hi uint32) uint32 {
-	s.lo, s.hi = lo, hi
-	s.cursor.Store(uint64(lo))
+// parent is the smallest of the states of a depth that lead to the given one.
+func (s *search) parent(of []uint32, depth int) []uint32 {
 	best := make([]*find, len(s.workers))
-	s.all(func(w *worker) {
-		at := slices.Index(s.workers, w)
-		for {
-			from := uint32(s.cursor.Add(grabbed) - grabbed)
-			if from >= hi {
-				return
-			}
-			for p := from; p < min(from+grabbed, hi); p++ {
-				if !w.stand(p) {
-					continue
-				}
-				if _, ok := w.leadsTo(id); ok {
-					best[at] = s.first(best[at], &find{state: p, hash: w.hash})
-				}
-			}
+	s.each(depth, func(w *worker, ids []uint32) {
+		w.stand(ids)
+		if _, ok := w.leadsTo(of); ok {
+			best[w.index] = s.first(best[w.index], &find{state: slices.Clone(ids), hash: w.hash})
 		}
 	})
 	found := (*find)(nil)
@@ -71,16 +58,48 @@ func (s *search) parent(id, lo, hi uint32) uint32 {
 	return found.state
 }
 
-// leadsTo returns the first action from the loaded state to the state id.
-func (w *worker) leadsTo(id uint32) (int, bool) {
-	want := w.s.seen.pieceIDs(id)
+// each does something with every state of a depth, each worker with some of them.
+func (s *search) each(depth int, do func(w *worker, ids []uint32)) {
+	if s.disk == nil {
+		s.among(uint64(s.levels[depth]), uint64(s.levels[depth+1]), do)
+		return
+	}
+	for n := s.disk.levels[depth]; n < s.disk.levels[depth+1]; n++ {
+		var err error
+		if s.window, err = s.disk.read(n, s.window); err != nil {
+			panic("check: what was written to disk cannot be read: " + err.Error())
+		}
+		s.among(0, uint64(len(s.window)/s.seen.pieces), do)
+	}
+}
+
+func (s *search) among(lo, hi uint64, do func(w *worker, ids []uint32)) {
+	s.cursor.Store(lo)
+	s.all(func(w *worker) {
+		for {
+			from := s.cursor.Add(grabbed) - grabbed
+			if from >= hi {
+				return
+			}
+			for p := from; p < min(from+grabbed, hi); p++ {
+				if ids := s.at(p); ids[0] != unusedRecord {
+					do(w, ids)
+				}
+			}
+		}
+	})
+}
+
+// leadsTo returns the first action from the loaded state to the state that has these pieces.
+func (w *worker) leadsTo(want []uint32) (int, bool) {
 	for a := range w.w.Actions() {
 		b := w.w.Do(a)
+		ids := w.arrived[:len(w.loaded)]
 		if b == nil {
-			w.pieces()
+			w.pieces(ids)
 		}
 		w.w.Undo()
-		if b == nil && slices.Equal(w.next, want) {
+		if b == nil && slices.Equal(ids, want) {
 			return a, true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"slices"
 	"sync/atomic"
+	"unsafe"
 )
 
 // visited is every state that was reached, whole: a record has the numbers of its pieces. States are
@@ -13,41 +14,49 @@ type visited struct {
 	pieces int
 	values *interned
 
-	next    atomic.Uint32 // number of the next record
-	table   []atomic.Uint64
-	shift   uint
-	records [1 << 17]atomic.Pointer[[]uint32]
+	// An entry is the high half of a state's hash and its number plus one. The same half says where it is
+	// looked for first, so that a larger table is made of a smaller one without a look at any state.
+	table []atomic.Uint64
+	shift uint
+
+	next    atomic.Uint32 // number of the next record that nobody has
+	records [1 << (32 - recordsABlockBits)]atomic.Pointer[uint32]
 }
 
 const (
-	recordsABlock = 1 << 15
-	maxStates     = 1<<32 - 1<<16
-	unusedRecord  = ^uint32(0) // in the place of a first piece
+	recordsABlockBits = 18
+	recordsABlock     = 1 << recordsABlockBits
+	taken             = 1 << 6 // records that a worker takes at a time
+	tableAtBegin      = 1 << 16
+	maxStates         = 1<<32 - 1<<20
+	unusedRecord      = ^uint32(0) // in the place of a first piece
 )
 
 func newVisited(pieces int) *visited {
-	v := &visited{pieces: pieces, values: newInterned()}
-	v.resize(1 << 16)
-	return v
+	return &visited{pieces: pieces, values: newInterned(), table: make([]atomic.Uint64, tableAtBegin), shift: shiftFor(tableAtBegin)}
 }
+
+// shiftFor is by how much a hash is shifted to index a table.
+func shiftFor(size int) uint { return uint(64 - bits.TrailingZeros(uint(size))) }
 
 // pieceIDs returns the numbers of the pieces of a state.
 func (v *visited) pieceIDs(id uint32) []uint32 {
-	at := int(id%recordsABlock) * v.pieces
-	return (*v.records[id/recordsABlock].Load())[at : at+v.pieces : at+v.pieces]
+	block := v.records[id/recordsABlock].Load()
+	at := unsafe.Add(unsafe.Pointer(block), uintptr(id%recordsABlock)*uintptr(v.pieces)*4)
+	return unsafe.Slice((*uint32)(at), v.pieces)
 }
 
-func (v *visited) piece(id uint32, i int) []byte { return v.values.at(v.pieceIDs(id)[i]).data }
-
-// fresh takes a record for a worker that may need one.
-func (v *visited) fresh() uint32 {
-	id := v.next.Add(1) - 1
-	block := &v.records[id/recordsABlock]
+// take gives a worker records to fill, all of them unused as yet.
+func (v *visited) take() (from, to uint32) {
+	from = v.next.Add(taken) - taken
+	block := &v.records[from/recordsABlock]
 	if block.Load() == nil {
-		words := make([]uint32, recordsABlock*v.pieces)
-		block.CompareAndSwap(nil, &words)
+		block.CompareAndSwap(nil, &large[uint32](recordsABlock * v.pieces)[0])
 	}
-	return id
+	for id := from; id < from+taken; id++ {
+		v.pieceIDs(id)[0] = unusedRecord
+	}
+	return from, from + taken
 }
 
 // hash is that of a whole state. It depends on what the pieces are and not on their numbers, which
@@ -55,7 +64,7 @@ func (v *visited) fresh() uint32 {
 func (v *visited) hash(ids []uint32) uint64 {
 	h := uint64(0)
 	for i, id := range ids {
-		h ^= mixed(v.values.at(id).hash, i)
+		h ^= mixed(v.values.hash(id), i)
 	}
 	return h
 }
@@ -68,21 +77,23 @@ func mixed(h uint64, i int) uint64 {
 	return h ^ h>>31
 }
 
+// first is the entry where a state with that hash is looked for first.
+func (v *visited) first(h uint64) uint64 { return v.table[h>>v.shift].Load() }
+
 // look finds a state, or puts the record mine in its place. It returns the number under which the state is
 // known, and whether that is new.
 func (v *visited) look(h uint64, ids []uint32, mine uint32) (uint32, bool) {
 	mask := uint64(len(v.table) - 1)
-	tag := h << 32
 	for i := h >> v.shift; ; i++ {
 		slot := &v.table[i&mask]
 		e := slot.Load()
 		if e == 0 {
-			if slot.CompareAndSwap(0, tag|uint64(mine)+1) {
+			if slot.CompareAndSwap(0, h>>32<<32|uint64(mine)+1) {
 				return mine, true
 			}
 			e = slot.Load()
 		}
-		if e&^0xffffffff == tag {
+		if (e^h)>>32 == 0 {
 			if id := uint32(e) - 1; slices.Equal(v.pieceIDs(id), ids) {
 				return id, false
 			}
@@ -90,50 +101,52 @@ func (v *visited) look(h uint64, ids []uint32, mine uint32) (uint32, bool) {
 	}
 }
 
-// reserve makes room for n more states. Nobody may look meanwhile.
-func (v *visited) reserve(n int) {
-	need := int(v.next.Load()) + n
-	size := len(v.table)
-	for size*3/5 < need {
-		size *= 2
-	}
-	if size != len(v.table) {
-		v.resize(size)
+// number returns the number of a state that is known.
+func (v *visited) number(h uint64, ids []uint32) (uint32, bool) {
+	mask := uint64(len(v.table) - 1)
+	for i := h >> v.shift; ; i++ {
+		e := v.table[i&mask].Load()
+		if e == 0 {
+			return 0, false
+		}
+		if id := uint32(e) - 1; (e^h)>>32 == 0 && slices.Equal(v.pieceIDs(id), ids) {
+			return id, true
+		}
 	}
 }
 
-func (v *visited) resize(size int) {
-	v.table = make([]atomic.Uint64, size)
-	v.shift = uint(64 - bits.TrailingZeros(uint(size)))
-	mask := uint64(size - 1)
-	for id := range v.next.Load() {
-		ids := v.pieceIDs(id)
-		if ids[0] == unusedRecord {
-			continue
-		}
-		h := v.hash(ids)
-		for i := h >> v.shift; ; i++ {
-			if e := &v.table[i&mask]; e.Load() == 0 {
-				e.Store(h<<32 | uint64(id) + 1)
-				break
+// full is how many records a table is good for.
+func full(table int) int { return table / 5 * 3 }
+
+// grow makes a table of twice the size. Nobody may look meanwhile; all does something with each of several
+// parts at the same time.
+func (v *visited) grow(all func(do func(part, parts int))) {
+	old := v.table
+	v.table = large[atomic.Uint64](2 * len(old))
+	v.shift--
+	mask := uint64(len(v.table) - 1)
+	all(func(part, parts int) {
+		for i := len(old) * part / parts; i < len(old)*(part+1)/parts; i++ {
+			e := old[i].Load()
+			if e == 0 {
+				continue
+			}
+			for i := e >> v.shift; !v.table[i&mask].CompareAndSwap(0, e); i++ {
 			}
 		}
-	}
+	})
+}
+
+// empty forgets all states, and keeps their pieces.
+func (v *visited) empty() {
+	clear(v.table)
+	v.next.Store(0)
 }
 
 // bytes is what all of it takes in memory.
 func (v *visited) bytes() int64 {
-	blocks := (int64(v.next.Load()) + recordsABlock - 1) / recordsABlock
-	return blocks*recordsABlock*int64(v.pieces)*4 + int64(len(v.table))*8 + v.values.bytes.Load()
+	return int64(v.next.Load())*v.record() + int64(len(v.table))*8 + v.values.bytes.Load()
 }
 
-// bytesFor is what reserve(n) would bring that to, the old table while it is copied included.
-func (v *visited) bytesFor(n int) int64 {
-	need, size := int(v.next.Load())+n, len(v.table)
-	more := int64(n) * int64(v.pieces) * 4
-	for size*3/5 < need {
-		size *= 2
-		more += int64(size) * 8
-	}
-	return v.bytes() + more
-}
+// record is the bytes of one record.
+func (v *visited) record() int64 { return int64(v.pieces) * 4 }

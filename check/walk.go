@@ -29,7 +29,7 @@ func Walk(ctx context.Context, sys System, seed uint64) *Walked {
 			for p := range pieces {
 				pieces[p] = w.Append(nil, p)
 			}
-			w.Load(func(p int) []byte { return pieces[p] })
+			w.Load(func(p int) []byte { return pieces[p] }, nil)
 			n := w.Actions()
 			if n == 0 || ctx.Err() != nil {
 				break

@@ -73,9 +73,10 @@ type walker struct {
 	actions []action
 	listed  bool
 	dirty   bool
-	asked   int   // how many pieces were asked after since the last action
-	changed []int // those of them that are others now
-	void    bool  // the action had to wait, so nothing was done
+	changed []int // the pieces that are others since the last action, once it was asked
+	asked   bool
+	marks   []bool
+	void    bool // the action had to wait, so nothing was done
 	normal  *normal
 	names   *symmetry
 	broken  Broken
@@ -90,7 +91,7 @@ func (w *world) Walker() Walker { return w.walker() }
 func (w *world) walker() *walker {
 	now := w.begin[0].Clone()
 	k := &walker{w: w, now: now, from: now.Clone(), normal: newNormal(now, w.prog, w.beyond != nil), names: newSymmetry(now)}
-	k.m = kernel.On(w.prog, now)
+	k.m, k.marks = kernel.On(w.prog, now), make([]bool, w.pieces.Len())
 	k.report = func(rule string, cpu machine.CPUID, detail string) {
 		k.tell(Broken{Rule: rule, Detail: detail, CPU: int(cpu)})
 	}
@@ -123,13 +124,22 @@ func (k *walker) tidy() {
 	}
 }
 
-func (k *walker) Load(piece func(int) []byte) {
-	for i := range k.w.pieces.Len() {
+func (k *walker) Load(piece func(i int) []byte, differ []int) {
+	if differ == nil {
+		for i := range k.w.pieces.Len() {
+			k.w.pieces.Set(k.from, i, piece(i))
+		}
+		k.dirty = true
+	}
+	if k.dirty {
+		k.now.CopyFrom(k.from)
+	}
+	for _, i := range differ {
 		b := piece(i)
 		k.w.pieces.Set(k.from, i, b)
+		k.w.pieces.Set(k.now, i, b)
 	}
-	k.now.CopyFrom(k.from)
-	k.listed, k.dirty, k.asked, k.changed = false, false, 0, k.changed[:0]
+	k.listed, k.dirty, k.asked = false, false, false
 }
 
 func (k *walker) Actions() int {
@@ -280,26 +290,23 @@ func (k *walker) claim(a *action) {
 	}
 }
 
-func (k *walker) Changed(piece int) bool {
-	k.asked++
-	if k.w.pieces.Same(k.now, k.from, piece) {
-		return false
-	}
-	k.changed = append(k.changed, piece)
-	return true
+func (k *walker) Changed() []int {
+	k.changed, k.asked = k.w.pieces.Changed(k.changed[:0], k.marks, k.now, k.from), true
+	return k.changed
 }
 
 func (k *walker) Append(b []byte, piece int) []byte { return k.w.pieces.Append(b, k.now, piece) }
 
 func (k *walker) Undo() {
-	if k.dirty && k.asked == k.w.pieces.Len() {
+	switch {
+	case k.asked:
 		for _, piece := range k.changed {
 			k.w.pieces.Copy(k.now, k.from, piece)
 		}
-	} else if k.dirty {
+	case k.dirty:
 		k.now.CopyFrom(k.from)
 	}
-	k.dirty, k.asked, k.changed = false, 0, k.changed[:0]
+	k.dirty, k.asked = false, false
 }
 
 func (k *walker) Check() *Broken {

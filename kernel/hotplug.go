@@ -8,14 +8,18 @@ import (
 // cpu_offline runs in the idle task of the CPU that goes (7.3: in its hotplug thread, which hands
 // over to the idle task); finish_cpu runs on a CPU that stays and names the dead one in Frame.CPU.
 
+// goOffline happens while every other CPU stands still in stop_machine (take_cpu_down). Who waits for a call
+// to be answered keeps its CPU from doing so, so none is on its way to the CPU that goes.
 func goOffline() step.Node {
-	return step.Do("set_cpu_online(cpu, false)", "the CPU takes no interrupts and runs nothing any more", func(c *step.Ctx) {
-		if c.Task().Kind != machine.IdleTask {
-			c.Broken("I24", "a CPU went offline while it runs a task other than its idle one")
-		}
-		c.C.Online = false
-		c.C.IRQOff = true
-	})
+	return step.Wait("set_cpu_online(cpu, false)", "the CPU takes no interrupts and runs nothing any more; nobody waits for one",
+		func(c *step.Ctx) bool { return c.S.Calls(c.CPU).Empty() && !c.S.Wakers().Has(c.CPU) },
+		func(c *step.Ctx) {
+			if c.Task().Kind != machine.IdleTask {
+				c.Broken("I24", "a CPU went offline while it runs a task other than its idle one")
+			}
+			c.C.Online = false
+			c.C.IRQOff = true
+		})
 }
 
 func notInit(c *step.Ctx) bool { return c.F.OldMM != machine.InitMM }

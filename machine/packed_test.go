@@ -2,6 +2,7 @@ package machine
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -51,6 +52,10 @@ func TestPieces(t *testing.T) {
 				t.Fatalf("%d pieces, want %d", p.Len(), want)
 			}
 			total := 0
+			seen := make([]bool, p.Len())
+			if got := len(p.Changed(nil, seen, a, b)); got != p.Len() {
+				t.Errorf("%d of %d pieces are said to be others", got, p.Len())
+			}
 			for k := range p.Len() {
 				piece := p.Append(nil, a, k)
 				total += len(piece)
@@ -64,6 +69,9 @@ func TestPieces(t *testing.T) {
 				}
 				if !p.Same(a, b, k) {
 					t.Errorf("piece %d did not arrive", k)
+				}
+				if got := p.Changed(nil, seen, a, b); len(got) != p.Len()-k-1 || slices.Contains(got, k) {
+					t.Errorf("after piece %d arrived %v are said to be others", k, got)
 				}
 			}
 			same(t, "put together", a, b)

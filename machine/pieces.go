@@ -9,7 +9,10 @@ import "bytes"
 type Pieces struct {
 	cpus, tasks int
 	spans       [][]span // for each piece, where it stands in the head of a state
+	owner       []uint16 // for each half word of the head, whose it is; nobody's are gaps
 }
+
+const nobodys = ^uint16(0)
 
 // span is a run of bytes in State.head.
 type span struct{ from, to int }
@@ -34,7 +37,25 @@ func PiecesOf(s *State) *Pieces {
 	for i := range s.MMs {
 		p.spans = append(p.spans, joined(spanOf(head, &s.MMs[i], 1), spansOf(head, s.MMCPUMask(MMID(i)))))
 	}
+	p.own(len(s.head))
 	return p
+}
+
+func (p *Pieces) own(words int) {
+	p.owner = make([]uint16, 2*words)
+	for i := range p.owner {
+		p.owner[i] = nobodys
+	}
+	for i, spans := range p.spans {
+		for _, sp := range spans {
+			if sp.from%4 != 0 || sp.to%4 != 0 {
+				panic("machine: a piece that does not begin and end with a half word")
+			}
+			for at := sp.from / 4; at < sp.to/4; at++ {
+				p.owner[at] = uint16(i)
+			}
+		}
+	}
 }
 
 // element is where s[i] stands; a slice that the shape does not have has no elements.
@@ -92,6 +113,50 @@ func (p *Pieces) Same(s, o *State, i int) bool {
 	}
 	t, ok := p.task(i)
 	return !ok || s.Tasks[t].Depth == 0 || bytes.Equal(asBytes(s.Stack(t)), asBytes(o.Stack(t)))
+}
+
+// Changed adds to out, in no order, the pieces that are not the same in s and o, each once. Seen is for
+// its use, one for each piece and all of them false.
+func (p *Pieces) Changed(out []int, seen []bool, s, o *State) []int {
+	begin := len(out)
+	mine := s.head
+	theirs := o.head[:len(mine)]
+	i := 0
+	for ; i+4 <= len(mine); i += 4 {
+		m, t := mine[i:i+4:i+4], theirs[i:i+4:i+4]
+		if (m[0]^t[0])|(m[1]^t[1])|(m[2]^t[2])|(m[3]^t[3]) == 0 {
+			continue
+		}
+		for k := range m {
+			out = p.mark(out, seen, i+k, m[k]^t[k])
+		}
+	}
+	for ; i < len(mine); i++ {
+		out = p.mark(out, seen, i, mine[i]^theirs[i])
+	}
+	for t := range s.Tasks {
+		if s.Tasks[t].Depth == 0 {
+			continue
+		}
+		if i := 1 + p.cpus + t; !seen[i] && !bytes.Equal(asBytes(s.Stack(TaskID(t))), asBytes(o.Stack(TaskID(t)))) {
+			out = append(out, i)
+		}
+	}
+	for _, i := range out[begin:] {
+		seen[i] = false
+	}
+	return out
+}
+
+// mark adds whose the bits of word i are that differ.
+func (p *Pieces) mark(out []int, seen []bool, i int, differ uint64) []int {
+	if own := p.owner[2*i]; uint32(differ) != 0 && own != nobodys && !seen[own] {
+		out, seen[own] = append(out, int(own)), true
+	}
+	if own := p.owner[2*i+1]; differ>>32 != 0 && own != nobodys && !seen[own] {
+		out, seen[own] = append(out, int(own)), true
+	}
+	return out
 }
 
 // Copy makes piece i of s that of o.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ import (
 
 type checkCommand struct {
 	release, arch, lazy, breakName, save string
-	list, listBreaks, asJSON             bool
+	spill                                string
+	list, listBreaks, asJSON, liveness   bool
 	replay                               string
 	memory                               int
 	workers                              int
@@ -79,7 +81,9 @@ runs with one thing wrong.`,
 	f.StringSliceVar(&k.setup.Actions, "actions", nil, "what may happen; by default as the model has it. --list lists them")
 	f.StringSliceVar(&k.setup.Options, "options", nil, "of the machine: "+strings.Join(check.OptionNames(), ", "))
 	f.BoolVar(&k.setup.NoReduction, "no-reduction", false, "no symmetry and no partial-order reduction, for comparison")
-	f.IntVar(&k.memory, "memory", 0, "MiB for states; 0 means three quarters of what the machine has. Past it the search stops and says what it covered")
+	f.BoolVar(&k.liveness, "liveness", true, "once all states were seen, check that what is begun ends and no wake-up is lost")
+	f.IntVar(&k.memory, "memory", 0, "MiB for states; 0 means three quarters of what the machine has. Past it states go to disk")
+	f.StringVar(&k.spill, "spill", os.TempDir(), "directory for states that --memory does not hold; nothing is left there. Empty means to stop instead and say what was covered")
 	f.IntVar(&k.workers, "workers", 0, "how many cores to use; 0 means all")
 	f.StringVar(&k.save, "save", "", "write the schedule that breaks a rule to this file")
 	f.StringVar(&k.replay, "replay", "", "go the way of a schedule that --save wrote")
@@ -182,7 +186,8 @@ func (k *checkCommand) run(cmd *cobra.Command, name string) error {
 	if k.simulate > 0 {
 		return k.walk(cmd.Context(), m, w)
 	}
-	opt := check.Options{Workers: k.workers, Memory: k.bound()}
+	opt := check.Options{Workers: k.workers, Memory: k.bound(), Spill: k.spill, Liveness: k.liveness}
+	debug.SetMemoryLimit(opt.Memory)
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		opt.Progress = showProgress
 	}
@@ -207,6 +212,9 @@ func showProgress(p check.Progress) {
 	if p.Memory > 0 {
 		memory += fmt.Sprintf(" of %d", p.Memory>>20)
 	}
+	if p.Disk > 0 {
+		memory += fmt.Sprintf(", %d on disk", p.Disk>>20)
+	}
 	fmt.Fprintf(os.Stderr, "\r\033[Kdepth %d   %d states, %d in front   %.2f million/s   %s   %s", p.Depth, p.Distinct, p.Frontier, rate/1e6, memory, p.Elapsed.Round(time.Second))
 }
 
@@ -227,6 +235,7 @@ type told struct {
 	Seconds         float64    `json:"seconds"`
 	StatesPerSecond float64    `json:"states_per_second"`
 	PeakBytes       int64      `json:"peak_bytes"`
+	DiskBytes       int64      `json:"disk_bytes"`
 	BytesPerState   float64    `json:"bytes_per_state"`
 	Reductions      []string   `json:"reductions"`
 	Liveness        string     `json:"liveness"`
@@ -239,14 +248,23 @@ type violation struct {
 	Steps    []check.Step `json:"steps"`
 }
 
-const liveness = "not checked: only what must never happen is looked for"
+// liveness says what was found out about what has to happen.
+func liveness(r *check.Result) string {
+	switch {
+	case r.Liveness != "":
+		return r.Liveness
+	case r.Found != nil:
+		return "not checked: a rule is broken before"
+	}
+	return "not checked: --liveness=false"
+}
 
 func (k *checkCommand) tell(m *check.Model, w *check.World, r *check.Result) error {
 	c := w.Machine()
 	t := told{Model: m.Name, Release: c.Release.String(), Arch: c.Arch.String(), Memory: c.Memory.String(), Break: k.breakName, Size: k.setup.Size.Or(m.Size),
 		Holds: r.Found == nil && r.Stopped == "", Complete: r.Stopped == "", Stopped: r.Stopped,
 		Distinct: r.Distinct, Generated: r.Generated, Depth: r.Depth, Seconds: r.Elapsed.Seconds(), StatesPerSecond: r.Rate(),
-		PeakBytes: r.PeakBytes, BytesPerState: r.Bytes, Reductions: w.Reductions(), Liveness: liveness}
+		PeakBytes: r.PeakBytes, DiskBytes: r.DiskBytes, BytesPerState: r.Bytes, Reductions: w.Reductions(), Liveness: liveness(r)}
 	if r.Found != nil {
 		t.Violation = &violation{Rule: r.Found.Broken.Rule, Sentence: r.Found.Broken.Detail, Steps: w.Tell(r.Found)}
 		if err := k.keep(m, w, r.Found); err != nil {
@@ -283,8 +301,12 @@ func (k *checkCommand) print(t *told, r *check.Result) error {
 	} else {
 		fmt.Fprintf(k.out, "no rule was broken, but not everything was seen: %s\n", t.Stopped)
 	}
-	fmt.Fprintf(k.out, "%d distinct states, %d generated, depth %d; %.1f s, %.2f million states/s; %d MiB, %.0f bytes a state\n",
-		t.Distinct, t.Generated, t.Depth, t.Seconds, t.StatesPerSecond/1e6, t.PeakBytes>>20, t.BytesPerState)
+	space := fmt.Sprintf("%d MiB, %.0f bytes a state", t.PeakBytes>>20, t.BytesPerState)
+	if t.DiskBytes > 0 {
+		space = fmt.Sprintf("%d MiB, and %d MiB on disk", t.PeakBytes>>20, t.DiskBytes>>20)
+	}
+	fmt.Fprintf(k.out, "%d distinct states, %d generated, depth %d; %.1f s, %.2f million states/s; %s\n",
+		t.Distinct, t.Generated, t.Depth, t.Seconds, t.StatesPerSecond/1e6, space)
 	for _, red := range t.Reductions {
 		fmt.Fprintf(k.out, "  reduced by %s\n", red)
 	}
