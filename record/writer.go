@@ -26,7 +26,7 @@ type writer struct {
 	on       []onCPU  // by CPU
 	lost     []uint64 // by CPU
 	lastTime int64
-	earlier  uint64 // what missed was a while ago
+	earlier  [8]uint64 // what missed was at the last reports
 }
 
 // onCPU is who was last seen to get a CPU.
@@ -80,11 +80,13 @@ func (w *writer) write(d *drainer, asked <-chan error) error {
 			asked = nil
 		case <-tick.C:
 			w.Elapsed = time.Since(w.started)
-			// What was missed before the last look has had its second chance; later events may be on their way.
-			if err := w.noteUnseen(w.earlier); err != nil {
+			// Between the first program, which missed an event, and the second, which may not, a task can be switched
+			// away from: what was missed a while ago has had its second chance.
+			if err := w.noteUnseen(w.earlier[0]); err != nil {
 				return err
 			}
-			w.earlier = w.missed()
+			copy(w.earlier[:], w.earlier[1:])
+			w.earlier[len(w.earlier)-1] = w.missed()
 			if w.progress != nil {
 				w.progress(w.Progress)
 			}

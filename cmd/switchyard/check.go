@@ -347,32 +347,11 @@ func (k *checkCommand) keep(m *check.Model, w *check.World, t *check.Trail) erro
 
 // again goes the way of a schedule.
 func (k *checkCommand) again() error {
-	f, err := os.Open(k.replay)
+	s, err := replaySchedule(k.replay)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	s, err := check.ReadSchedule(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", k.replay, err)
-	}
-	w, t, err := s.Replay()
-	if err != nil {
-		return fmt.Errorf("%s: %w", k.replay, err)
-	}
-	steps := w.Tell(t)
-	if k.asJSON {
-		if err := k.json(&violation{Rule: t.Broken.Rule, Sentence: t.Broken.Detail, Steps: steps}); err != nil {
-			return err
-		}
-	} else if err := report.WriteSteps(k.out, forReport(steps)); err != nil {
-		return err
-	}
-	if t.Broken.Rule == "" {
-		fmt.Fprintln(k.out, "no rule is broken on this way any more")
-		return nil
-	}
-	return violated("%s: %s", t.Broken.Rule, t.Broken.Detail)
+	return s.explain(k.out, k.asJSON)
 }
 
 // walk goes at random.

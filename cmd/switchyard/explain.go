@@ -38,19 +38,23 @@ func newExplainCommand() *cobra.Command {
 fields that it changed.
 
 Switches are numbered from 1. In a scenario one operation may take several switches, or none;
-what is told is the whole operation that made the switch.`,
+what is told is the whole operation that made the switch. Of a schedule that check --save wrote all
+is told.`,
 		Example: `  switchyard explain --switch 1000
   switchyard explain perf.data --task kworker --count 3
   switchyard explain scenarios/02-borrow-and-repay.star --from 1 --count 2`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.out = cmd.OutOrStdout()
-			if err := e.settle(cmd); err != nil {
-				return err
-			}
 			file := ""
 			if len(args) == 1 {
 				file = args[0]
+			}
+			if isSchedule(file) {
+				return e.schedule(cmd, file)
+			}
+			if err := e.settle(cmd); err != nil {
+				return err
 			}
 			if isScenario(file) {
 				return e.scenario(file)
@@ -66,6 +70,18 @@ what is told is the whole operation that made the switch.`,
 	cmd.Flags().StringVar(&e.formats, "formats", "", "a perf.data that was cut off: tracing directory of the recorded kernel, as /sys/kernel/tracing, for the formats that it lost")
 	cmd.Flags().BoolVar(&e.asJSON, "json", false, "print JSON; docs/json.md documents it")
 	return cmd
+}
+
+// schedule tells the whole way of a schedule.
+func (e *explainCommand) schedule(cmd *cobra.Command, file string) error {
+	if err := onlyFlags(cmd, file); err != nil {
+		return err
+	}
+	s, err := replaySchedule(file)
+	if err != nil {
+		return err
+	}
+	return s.explain(e.out, e.asJSON)
 }
 
 // settle makes --switch N what it is short for.

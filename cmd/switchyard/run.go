@@ -33,8 +33,9 @@ func newRunCommand() *cobra.Command {
 spaces, references and TLBs.
 
 FILE is a scenario (FILE.star), or a recording, whose format is known by its content: perf.data
-of perf sched record, or the text of ftrace's trace and trace_pipe. "-" reads a recording from
-standard input. Without FILE the bundled recording is run.
+of perf sched record, the text of ftrace's trace and trace_pipe, or what record wrote. "-" reads a
+recording from standard input. Without FILE the bundled recording is run. A schedule that check
+--save wrote is gone again, on the machine that it was found on.
 
 A recording is replayed on the machine that it was made on, as far as it tells; flags put
 another kernel, architecture or setting in its place. A scenario builds its own machines, and
@@ -53,6 +54,9 @@ flags change them.`,
 			if isScenario(file) {
 				return r.scenario(file)
 			}
+			if isSchedule(file) {
+				return r.schedule(cmd, file)
+			}
 			return r.recording(cmd.Context(), file)
 		},
 	}
@@ -61,6 +65,18 @@ flags change them.`,
 	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON; docs/json.md documents it")
 	cmd.Flags().IntVar(&r.top, "top", 10, "recordings: how many tasks and address spaces are listed")
 	return cmd
+}
+
+// schedule goes the way of a schedule, which is one through a certain machine.
+func (r *runCommand) schedule(cmd *cobra.Command, file string) error {
+	if err := onlyFlags(cmd, file); err != nil {
+		return err
+	}
+	s, err := replaySchedule(file)
+	if err != nil {
+		return err
+	}
+	return s.run(r.out, r.asJSON)
 }
 
 func isScenario(file string) bool { return strings.HasSuffix(file, ".star") }
