@@ -184,7 +184,8 @@ func (r *run) handOver(c *cpu, e *tape.Event, next *task) error {
 		other.curr = other.idle
 	}
 	prev := c.curr
-	if prev.leaving != nil && (prev.tore != nil || e.Prev.State&taskDead != 0) {
+	// A task that is preempted has perhaps not come to the end of __mmput.
+	if prev.leaving != nil && (prev.tore != nil && !e.Preempt || e.Prev.State&taskDead != 0) {
 		// It has gone on to something else.
 		r.left(prev)
 	}
