@@ -255,3 +255,17 @@ func TestRegistersCostNoMemory(t *testing.T) {
 		t.Errorf("a switch allocates %v times", n)
 	}
 }
+
+// 7.3 looks, before it switches registers, whether interrupts are off; nothing before it does.
+func TestDebugSwitchState(t *testing.T) {
+	for _, registers := range []bool{false, true} {
+		r := newRig(t, machine.Config{Release: machine.V7_3, CPUs: 1, ASIDBits: 8, Registers: registers})
+		p, _ := r.process(0)
+		r.run(0, r.S.CPUs[0].Idle)
+		r.begin(0, p, "debug_switch_state")
+		r.ok()
+		r.S.CPUs[0].IRQOff = false
+		r.finish(0)
+		r.red("I20")
+	}
+}

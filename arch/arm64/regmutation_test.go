@@ -24,6 +24,7 @@ func (impatient) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, 
 var harmless = []struct{ label, why string }{
 	{"isb", "there is no pipeline"},
 	{"msr daifset, #0xf", "TestMaskedBetweenStackAndCurrent misses it"},
+	{"debug_switch_state", "looks and changes nothing; TestDebugSwitchState misses it"},
 	{"blr x19", "what a kernel thread runs is not simulated; the line looks whether it is the right thing"},
 	{"switch_to/x19 to x28 again", "looks and changes nothing"},
 	{"user registers", "looks and changes nothing"},

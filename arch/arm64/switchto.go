@@ -37,6 +37,6 @@ var switchToPaths = slices.Concat(
 	switchTo(machine.V5_0, machine.V7_3, "5.4, 6.1, 6.12", nil, vectorsWhy,
 		step.Do("tls_thread_switch", "thread pointer; watchpoints, CONTEXTIDR, pointer keys, and who the entry code shall take for current", nothing)),
 	switchTo(machine.V7_3, 0, "7.3",
-		step.Seq{step.Do("debug_switch_state", "single-step and breakpoint state goes first, before anything can trap on it", nothing)},
+		step.Seq{debugSwitchState()},
 		"vector registers are saved if in use; thread pointer, pointer keys, and who the entry code shall take for current"),
 )

@@ -16,6 +16,16 @@ const (
 	bcrEL0    = 2 << 1
 )
 
+// debugSwitchState only looks. What it wants is what cpu_switch_to will save and put back: it knows nothing
+// of breakpoints, whose turn comes where it did before.
+func debugSwitchState() step.Node {
+	return step.Do("debug_switch_state", "WARN: interrupts, and nothing else, must be masked here, or next would inherit prev's masks", func(c *step.Ctx) {
+		if !c.C.IRQOff {
+			c.Broken("I20", "WARN: registers are switched with interrupts on")
+		}
+	})
+}
+
 func tlsPreserve() step.Node {
 	return step.Do("tls_preserve_current_state", "user mode may write tpidr_el0 whenever it likes: the register is the truth", func(c *step.Ctx) {
 		thread(c, c.C.Current).TP = regs(c).TPIDR
@@ -92,9 +102,15 @@ var threadSwitchPaths = []*step.Path{
 		Body:   threadSwitch(entryTask(), ssbsSwitch(), dsbISH()),
 	},
 	{
-		Name: "__switch_to", Since: machine.V6_1, Only: withRegisters,
-		Source: "arch/arm64/kernel/process.c:__switch_to (6.1, 6.12; 7.3)",
-		Doc:    threadSwitchDoc + " Departs: timer access, pointer keys of user mode, permission overlays and guarded control stacks are left out, and in 7.3 breakpoints come first.",
+		Name: "__switch_to", Since: machine.V6_1, Until: machine.V7_3, Only: withRegisters,
+		Source: "arch/arm64/kernel/process.c:__switch_to (6.1, 6.12)",
+		Doc:    threadSwitchDoc + " Departs: timer access, pointer keys of user mode and permission overlays are left out.",
 		Body:   threadSwitch(append(step.Seq{entryTask(), ssbsSwitch(), dsbISH()}, mte()...)...),
+	},
+	{
+		Name: "__switch_to", Since: machine.V7_3, Only: withRegisters,
+		Source: "arch/arm64/kernel/process.c:__switch_to, debug_switch_state (7.3)",
+		Doc:    threadSwitchDoc + " Departs: timer access, pointer keys of user mode, permission overlays, guarded control stacks and, behind the barrier, memory partitions (mpam_thread_switch) are left out. debug_switch_state looks at DAIF or the interrupt priority; here it is whether interrupts are off.",
+		Body:   append(step.Seq{debugSwitchState()}, threadSwitch(append(step.Seq{entryTask(), ssbsSwitch(), dsbISH()}, mte()...)...)...),
 	},
 }
