@@ -45,6 +45,21 @@ func saveFPU(label string) step.Node {
 	})
 }
 
+// switchFPU is all that 7.3 does: it is prev that will have to load, and nobody looks at next.
+func switchFPU() step.Node {
+	return step.Do("switch_fpu", "prev's FPU registers go to memory, and prev loads them on its way to user mode, unless the registers keep them until then", func(c *step.Ctx) {
+		prev := c.F.Prev
+		if !hasFPU(c.T(prev)) {
+			return
+		}
+		setNeedFPULoad(c.T(prev), true)
+		thread(c, prev).FPU = regs(c).FPU
+		thread(c, prev).FPULastCPU = thisCPU(c)
+	})
+}
+
+func fpuInRegisters(c *step.Ctx) bool { return !needsFPULoad(c.T(c.F.Prev)) }
+
 const validWhy = "next's values are in the registers still if it was the last one loaded here, and here is where it was loaded last"
 
 // loadFPUNow loads in the switch, unless the notes agree that there is nothing to load.

@@ -77,7 +77,7 @@ func returnPrev() step.Node {
 var switchToPaths = []*step.Path{
 	{
 		Name: "__switch_to", Only: withoutRegisters,
-		Source: "arch/x86/kernel/process_64.c:__switch_to (2.6.32 to 7.3)",
+		Source: "arch/x86/kernel/process_64.c:__switch_to (2.6.32 to 7.3, where the first step is switch_fpu)",
 		Doc:    "What is per task beside stack and address space. Departs: registers have no contents here, and the stack moves in the step after this path rather than before; nothing between the two can tell.",
 		Body: step.Seq{
 			step.Do("switch_fpu_prepare", "prev's FPU registers, fs and gs go to memory before next's replace them", func(*step.Ctx) {}),
@@ -99,13 +99,24 @@ var switchToPaths = []*step.Path{
 			loadSP0("update_task_stack"), returnPrev()},
 	},
 	{
-		Name: "__switch_to", Since: machine.V6_1, Only: withRegisters,
+		Name: "__switch_to", Since: machine.V6_1, Until: machine.V7_3, Only: withRegisters,
 		Source: "arch/x86/kernel/process_64.c:__switch_to (6.1, 6.12)",
-		Doc:    "What is per task beside stack and address space. Departs: TLS descriptors, debug registers, I/O bitmaps and resource control are left out, and CPUs have FSGSBASE.",
+		Doc:    "What is per task beside stack and address space. " + switchToDeparts,
 		Body: step.Seq{
-			step.If("!TIF_NEED_FPU_LOAD", func(c *step.Ctx) bool { return !needsFPULoad(c.T(c.F.Prev)) }, step.Then(saveFPU("switch_fpu_prepare")), nil),
+			step.If("!TIF_NEED_FPU_LOAD", fpuInRegisters, step.Then(saveFPU("switch_fpu_prepare")), nil),
 			saveSegments(), switchDataSegments(), loadBases(), loadPKRU(), currentTask(), topOfStack(),
 			step.Do("switch_fpu_finish", "next loads its FPU registers on the way to user mode, if it gets there", func(c *step.Ctx) { setNeedFPULoad(c.T(c.F.Next), true) }),
 			loadSP0("update_task_stack"), returnPrev()},
 	},
+	{
+		Name: "__switch_to", Since: machine.V7_3, Only: withRegisters,
+		Source: "arch/x86/kernel/process_64.c:__switch_to, arch/x86/include/asm/fpu/sched.h:switch_fpu (7.3)",
+		Doc:    "What is per task beside stack and address space. Next's flag was set when it was switched out, or when it was made. " + switchToDeparts,
+		Body: step.Seq{
+			step.If("!TIF_NEED_FPU_LOAD", fpuInRegisters, step.Then(switchFPU()), nil),
+			saveSegments(), switchDataSegments(), loadBases(), loadPKRU(), currentTask(), topOfStack(),
+			loadSP0("update_task_stack"), returnPrev()},
+	},
 }
+
+const switchToDeparts = "Departs: TLS descriptors, debug registers, I/O bitmaps and resource control are left out, and CPUs have FSGSBASE; sp0 is written as under Xen PV, where other machines enter through a trampoline that goes by cpu_current_top_of_stack."
