@@ -44,7 +44,7 @@ func lazyOffPaths(c *machine.Config) []*step.Path {
 				step.Call("mmput").With(asTask),
 			}, nil),
 		}},
-		{Name: "exec_mmap", Source: "none: lazy = off", Doc: "The running task changes to a new address space. Departs: a kernel task has no loan to give back.", Body: execNew("", false)},
+		{Name: "exec_mmap", Source: "none: lazy = off", Doc: "The running task changes to a new address space. Departs: a kernel task has no loan to give back.", Body: execNew("", c.Release >= machine.V7_3 && onX86(c))},
 		{Name: "kthread_use_mm", Source: "none: lazy = off", Doc: "A kernel thread works in a user address space. Departs: it has no loan to give back.", Body: step.Seq{
 			self(),
 			step.Do("mmgrab", "a real reference", func(c *step.Ctx) {

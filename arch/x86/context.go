@@ -13,7 +13,7 @@ var contextPaths = []*step.Path{
 	},
 	{
 		Name: "init_new_context", Since: machine.V5_0,
-		Source: "arch/x86/include/asm/mmu_context.h:init_new_context (6.1, 6.12)",
+		Source: "arch/x86/include/asm/mmu_context.h:init_new_context (6.1, 6.12, 7.3)",
 		Doc:    "A number that no address space had before, and a first generation. Departs: mm_init has drawn the number already (MM.Serial).",
 		Body: step.Seq{step.Do("mm->context.tlb_gen = 0", "nothing was ever unmapped from it, so no TLB can be behind", func(c *step.Ctx) {
 			c.MM(c.F.MM).TLBGen = 0
@@ -38,7 +38,7 @@ var contextPaths = []*step.Path{
 	},
 	{
 		Name: "cpu_bringup", Since: machine.V5_0,
-		Source: "arch/x86/mm/tlb.c:initialize_tlbstate_and_flush (6.1, 6.12)",
+		Source: "arch/x86/mm/tlb.c:initialize_tlbstate_and_flush (6.1, 6.12, 7.3)",
 		Doc:    "A CPU comes up on init_mm in slot 0. What its TLB held before is not trusted.",
 		Body: step.Seq{
 			step.Do("initialize_tlbstate_and_flush", "it may have missed any number of flushes: all slots but init_mm's are forgotten", func(c *step.Ctx) {

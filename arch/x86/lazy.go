@@ -10,14 +10,14 @@ func initLoaded(c *step.Ctx) bool { return tlb(c).LoadedMM == machine.InitMM }
 var lazyPaths = []*step.Path{
 	{
 		Name: "enter_lazy_tlb", Since: machine.V5_0,
-		Source: "arch/x86/mm/tlb.c:enter_lazy_tlb (4.20, 6.1, 6.12; inline in 7.3)",
+		Source: "arch/x86/mm/tlb.c:enter_lazy_tlb (4.20, 6.1, 6.12; arch/x86/include/asm/tlbflush.h in 7.3)",
 		Doc:    "The root stays loaded. Flushes that free no page tables skip this CPU from now on.",
 		Body: step.Seq{step.If("a user address space is loaded", func(c *step.Ctx) bool { return !initLoaded(c) }, step.Then(
 			step.Do("is_lazy = true", "nobody here uses user addresses: flushes may wait until somebody does", func(c *step.Ctx) { tlb(c).Lazy = true })), nil)},
 	},
 	{
 		Name: "leave_mm", Since: machine.V5_0,
-		Source: "arch/x86/mm/tlb.c:leave_mm (6.1, 6.12)",
+		Source: "arch/x86/mm/tlb.c:leave_mm (6.1, 6.12, 7.3)",
 		Doc:    "A borrower goes to init_mm, before it sleeps so deeply that it loses its TLB.",
 		Body: step.Seq{
 			step.If("init_mm is loaded", initLoaded, step.Then(step.Return()), nil),
@@ -32,8 +32,8 @@ var lazyPaths = []*step.Path{
 	},
 	{
 		Name: "load_init_mm", Since: machine.V5_0,
-		Source: "kernel/sched/core.c:idle_task_exit, kernel/fork.c:do_shoot_lazy_tlb (6.1, 6.12)",
-		Doc:    "switch_mm(mm, &init_mm, current).",
+		Source: "kernel/sched/core.c:idle_task_exit (6.1, 6.12), kernel/fork.c:do_shoot_lazy_tlb (6.12, 7.3); kernel/sched/core.c:sched_force_init_mm (7.3)",
+		Doc:    "switch_mm(mm, &init_mm, current); sched_force_init_mm has interrupts off already and calls switch_mm_irqs_off.",
 		Body:   step.Seq{step.Call("switch_mm").With(toInitMM)},
 	},
 }

@@ -38,7 +38,7 @@ var ptiPaths = []*step.Path{
 	},
 	{
 		Name: "arch_exit_to_user_mode", Since: machine.V5_0, Only: isolated,
-		Source: "arch/x86/entry/calling.h:SWITCH_TO_USER_CR3 (6.1, 6.12)",
+		Source: "arch/x86/entry/calling.h:SWITCH_TO_USER_CR3 (6.1, 6.12, 7.3)",
 		Doc:    "The user root of the loaded address space, under its own PCID; the flush that was put off is done with the same write.",
 		Body: step.Seq{
 			exitIRQOff,
@@ -54,7 +54,7 @@ var ptiPaths = []*step.Path{
 	},
 	{
 		Name: "arch_exit_to_user_mode", Since: machine.V5_0, Only: isolatedU,
-		Source: "arch/x86/entry/calling.h:SWITCH_TO_USER_CR3 (6.1, 6.12, without PCID)",
+		Source: "arch/x86/entry/calling.h:SWITCH_TO_USER_CR3 (6.1, 6.12, 7.3, without PCID)",
 		Doc:    "Without identifiers each change between the two roots empties the TLB.",
 		Body: step.Seq{
 			exitIRQOff,

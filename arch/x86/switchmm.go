@@ -18,6 +18,9 @@ func prevNotInit(c *step.Ctx) bool  { return c.F.OldMM != machine.InitMM }
 var (
 	leaveLazy = step.Do("is_lazy = false", "whoever flushes must interrupt this CPU from now on", func(c *step.Ctx) {
 		t := tlb(c)
+		if !c.C.IRQOff {
+			c.Broken("I12", "WARN_ON: switch_mm_irqs_off with interrupts on")
+		}
 		c.F.State = 0
 		if t.Lazy {
 			c.F.State, t.Lazy = wasLazy, false
@@ -121,13 +124,13 @@ var switchMMPaths = []*step.Path{
 	},
 	{
 		Name: "switch_mm_irqs_off", Since: machine.V7_3,
-		Source: "arch/x86/mm/tlb.c:switch_mm_irqs_off (7.3)",
-		Doc:    "Loads next, or nothing if it is loaded and new enough. The bit in prev's mask stays: a flush that finds it stale clears it. Departs: AMD's global ASIDs are left out. " + mitigationDeparts,
+		Source: "arch/x86/mm/tlb.c:switch_mm_irqs_off, choose_new_asid, load_new_mm_cr3 (7.3)",
+		Doc:    "Loads next, or nothing if it is loaded and new enough. The bit in prev's mask stays: a flush that finds it stale clears it. Departs: AMD's global ASIDs (INVLPGB), and with them the reload for an address space that has just got one, are left out. " + mitigationDeparts,
 		Body:   switchBody(sameAgain, prevStays),
 	},
 	{
 		Name: "switch_mm", Since: machine.V5_0,
-		Source: "arch/x86/mm/tlb.c:switch_mm (6.1, 6.12)",
+		Source: "arch/x86/mm/tlb.c:switch_mm (6.1, 6.12, 7.3)",
 		Doc:    "switch_mm_irqs_off for callers with interrupts on: a flush interrupt must not find the switch half done.",
 		Body: step.Seq{
 			step.If("interrupts are on", func(c *step.Ctx) bool { return !c.C.IRQOff },
@@ -139,10 +142,16 @@ var switchMMPaths = []*step.Path{
 		},
 	},
 	{
-		Name: "activate_mm", Since: machine.V5_0,
+		Name: "activate_mm", Since: machine.V5_0, Until: machine.V7_3,
 		Source: "arch/x86/include/asm/mmu_context.h:activate_mm (6.1, 6.12)",
 		Doc:    "The address space of a task that execs; no branch-predictor decision, since no other task comes.",
 		Body:   step.Seq{step.Call("switch_mm").With(forNobody)},
+	},
+	{
+		Name: "activate_mm", Since: machine.V7_3,
+		Source: "arch/x86/include/asm/mmu_context.h:activate_mm (7.3)",
+		Doc:    "The address space of a task that execs; no branch-predictor decision, since no other task comes. Interrupts are off already: exec_mmap leaves them so (ARCH_WANT_IRQS_OFF_ACTIVATE_MM).",
+		Body:   step.Seq{step.Call("switch_mm_irqs_off").With(forNobody)},
 	},
 }
 

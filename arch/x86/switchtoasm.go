@@ -394,14 +394,14 @@ var switchToAsmPaths = []*step.Path{
 	},
 	{
 		Name: "__switch_to_asm", Since: machine.V5_0, Only: withRegisters,
-		Source: "arch/x86/entry/entry_64.S:__switch_to_asm (4.19, 6.1, 6.12)",
+		Source: "arch/x86/entry/entry_64.S:__switch_to_asm (4.19, 6.1, 6.12, 7.3)",
 		Doc:    "Prev's callee-saved registers go to its stack, next's come from there. Departs: no endbr64, and the return stack buffer is not filled (an alternative; see docs/fidelity.md).",
 		Body:   asmFirst,
 	},
 	{
 		Name: onNext, Since: machine.V5_0, Only: withRegisters,
-		Source: "arch/x86/entry/entry_64.S:__switch_to_asm (4.19, 6.1, 6.12)",
-		Doc:    "The part behind the change of stacks, which a new task begins with as well.",
+		Source: "arch/x86/entry/entry_64.S:__switch_to_asm (4.19, 6.1, 6.12, 7.3)",
+		Doc:    "The part behind the change of stacks, which a new task begins with as well. Departs: in 7.3 the canary stands where the linker puts a per-CPU variable (__stack_chk_guard), not at 40.",
 		Body:   asmSecond,
 	},
 	{
@@ -423,7 +423,7 @@ var switchToAsmPaths = []*step.Path{
 	},
 	{
 		Name: "ret_from_fork", Since: machine.V5_0, Only: withRegisters,
-		Source: "arch/x86/entry/entry_64.S:ret_from_fork (4.19, 6.1), ret_from_fork_asm (6.12)",
+		Source: "arch/x86/entry/entry_64.S:ret_from_fork (4.19, 6.1), ret_from_fork_asm (6.12, 7.3), which leaves the rest to arch/x86/kernel/process.c:ret_from_fork",
 		Doc:    "Where a new task begins: rax says who was left, rbx and r12 what a kernel thread runs.",
 		Body: step.Seq{
 			step.Do("rax", "schedule_tail's argument is what __switch_to returned", takeFirst),

@@ -147,7 +147,7 @@ var userRegisterPaths = []*step.Path{
 	},
 	{
 		Name: "restore_user_registers", Since: machine.V6_1, Only: withRegisters,
-		Source: "arch/x86/kernel/fpu/context.h:fpregs_restore_userregs, arch/x86/entry/entry_64.S:swapgs_restore_regs_and_return_to_usermode (6.1, 6.12)",
+		Source: "arch/x86/kernel/fpu/context.h:fpregs_restore_userregs, arch/x86/entry/entry_64.S:swapgs_restore_regs_and_return_to_usermode (6.1, 6.12, 7.3)",
 		Doc:    "The last of the kernel before user mode: FPU registers if they are not the task's, then the general-purpose ones from pt_regs.",
 		Body: step.Seq{
 			step.If("TIF_NEED_FPU_LOAD", func(c *step.Ctx) bool { return needsFPULoad(c.Task()) }, step.Then(fpuOnReturn(fpuValid)), nil),
@@ -165,14 +165,14 @@ var userRegisterPaths = []*step.Path{
 	},
 	{
 		Name: "save_user_registers", Only: withRegisters,
-		Source: "arch/x86/entry/entry_64.S:entry_SYSCALL_64, error_entry (4.19 to 6.12)",
+		Source: "arch/x86/entry/entry_64.S:entry_SYSCALL_64, error_entry (4.19 to 7.3)",
 		Doc:    "The way into the kernel: its own gs base and stack, then user mode's registers go to pt_regs; since 4.16 they are cleared.",
 		Body:   step.Seq{step.Do("entry_SYSCALL_64", "swapgs, the stack from per-CPU data, rax to r15 and rip to pt_regs", enterKernel)},
 	},
 	{
 		Name: "copy_thread", Only: withRegisters,
-		Source: "arch/x86/kernel/process.c:copy_thread (6.1, 6.12), arch/x86/kernel/process_64.c:copy_thread (2.6.32 to 4.19)",
-		Doc:    "What a new task finds in its registers. Departs: 2.6.32's kernel threads begin with registers of their own in pt_regs.",
+		Source: "arch/x86/kernel/process.c:copy_thread (6.1, 6.12, 7.3), arch/x86/kernel/process_64.c:copy_thread (2.6.32 to 4.19)",
+		Doc:    "What a new task finds in its registers. Departs: 2.6.32's kernel threads begin with registers of their own in pt_regs; 7.3 loads the parent's FPU registers first where the CPU has not got them.",
 		Body: step.Seq{
 			step.If("the parent has user registers", copiesUser, step.Then(
 				step.Do("fpu_clone", "the parent's FPU registers as they are in the CPU, or in memory if they are not; no CPU has the child's", func(c *step.Ctx) {
@@ -205,7 +205,7 @@ var userRegisterPaths = []*step.Path{
 	},
 	{
 		Name: "start_thread", Only: withRegisters,
-		Source: "arch/x86/kernel/process_64.c:start_thread_common, arch/x86/kernel/fpu/core.c:fpu_flush_thread (4.19 to 6.12)",
+		Source: "arch/x86/kernel/process_64.c:start_thread_common, arch/x86/kernel/fpu/core.c:fpu_flush_thread (4.19 to 7.3)",
 		Doc:    "A new program begins with empty registers.",
 		Body: step.Seq{
 			step.Do("start_thread_common", "selectors, bases and pt_regs as for a program that has never run", func(c *step.Ctx) {
