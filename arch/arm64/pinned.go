@@ -45,7 +45,7 @@ func truth(b bool) uint64 {
 var pinnedPaths = []*step.Path{
 	{
 		Name: "arm64_mm_context_get", Since: machine.V6_1,
-		Source: "arch/arm64/mm/context.c:arm64_mm_context_get (6.1, 6.12; since 5.10)",
+		Source: "arch/arm64/mm/context.c:arm64_mm_context_get (6.1, 6.12, 7.3; since 5.10)",
 		Doc:    "A device that shares the address space (SVA) will use its ASID: no rollover may take the number away. Val is the ASID, the user's of a KPTI pair, or 0 where no more may be pinned.",
 		Body: step.Seq{
 			lockASIDs(),
@@ -68,7 +68,7 @@ var pinnedPaths = []*step.Path{
 	},
 	{
 		Name: "arm64_mm_context_put", Since: machine.V6_1,
-		Source: "arch/arm64/mm/context.c:arm64_mm_context_put (6.1, 6.12; since 5.10)",
+		Source: "arch/arm64/mm/context.c:arm64_mm_context_put (6.1, 6.12, 7.3; since 5.10)",
 		Doc:    "A device lets go. The number stays the mm's until the next rollover.",
 		Body: step.Seq{
 			lockASIDs(),
