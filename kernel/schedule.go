@@ -70,7 +70,8 @@ func switchRq(label string, checked bool) step.Node {
 	})
 }
 
-func scheduleBody(lock step.Seq, setCurr step.Node, unlock string, tracepointHere bool) step.Seq {
+// scheduleBody: block is the name under which a release takes a sleeper off its queue.
+func scheduleBody(lock step.Seq, block string, setCurr step.Node, unlock string, tracepointHere bool) step.Seq {
 	s := step.Seq{
 		step.Do("rq->curr", "who runs here is who leaves", current),
 		irqDisable("from here to the end of the switch no interrupt may look at half of it"),
@@ -81,7 +82,7 @@ func scheduleBody(lock step.Seq, setCurr step.Node, unlock string, tracepointHer
 			c.F.State = uint32(c.T(c.F.Prev).State)
 		}),
 		step.If("prev asked to sleep", wantsToSleep, step.Then(
-			step.Do("deactivate_task", "off the run queue, unless a signal cancels the sleep", func(c *step.Ctx) {
+			step.Do(block, "off the run queue, unless a signal cancels the sleep", func(c *step.Ctx) {
 				p := c.T(c.F.Prev)
 				if p.SignalPending && p.State == machine.TaskInterruptible {
 					p.State = machine.TaskRunning
@@ -159,26 +160,32 @@ var schedulePaths = []*step.Path{
 		Name: "__schedule", Until: machine.V4_4,
 		Source: "kernel/sched.c:schedule (2.6.32)",
 		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. No membarrier yet, so no barrier is asked for. Departs: the big kernel lock and load balancing, which may let go of the lock for a moment, are left out.",
-		Body:   scheduleBody(step.Seq{rqLock("spin_lock_irq(&rq->lock)")}, switchRq("rq->curr = next", false), "spin_unlock_irq(&rq->lock)", false),
+		Body:   scheduleBody(step.Seq{rqLock("spin_lock_irq(&rq->lock)")}, "deactivate_task", switchRq("rq->curr = next", false), "spin_unlock_irq(&rq->lock)", false),
 	},
 	{
 		Name: "__schedule", Since: machine.V4_4, Until: machine.V5_0,
 		Source: "kernel/sched/core.c:__schedule (4.4)",
 		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: the preempt_count that do_exit took once too often is taken back here in Linux; see do_task_dead.",
 		Body: scheduleBody(step.Seq{step.Do("smp_mb__before_spinlock", "the sleeper's state is visible before the queue changes", (*step.Ctx).Barrier), rqLock("raw_spin_lock_irq(&rq->lock)")},
-			switchRq("rq->curr = next", false), "raw_spin_unlock_irq(&rq->lock)", true),
+			"deactivate_task", switchRq("rq->curr = next", false), "raw_spin_unlock_irq(&rq->lock)", true),
 	},
 	{
 		Name: "__schedule", Since: machine.V5_0, Until: machine.V6_1,
 		Source: "kernel/sched/core.c:__schedule (4.20)",
 		Doc:    "Takes prev off the queue if it sleeps, picks next, switches.",
-		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, switchRq("rq->curr = next", true), "rq_unlock_irq", true),
+		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, "deactivate_task", switchRq("rq->curr = next", true), "rq_unlock_irq", true),
 	},
 	{
-		Name: "__schedule", Since: machine.V6_1,
-		Source: "kernel/sched/core.c:__schedule (6.1 to 7.3)",
-		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: core scheduling and proxy execution are left out; a sleeper leaves the queue at once, where 6.12 may keep it queued for a while (sched_delayed).",
-		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
+		Name: "__schedule", Since: machine.V6_1, Until: machine.V6_12,
+		Source: "kernel/sched/core.c:__schedule (6.1)",
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: core scheduling is left out.",
+		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, "deactivate_task", switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
+	},
+	{
+		Name: "__schedule", Since: machine.V6_12,
+		Source: "kernel/sched/core.c:__schedule, try_to_block_task (6.12, 7.3)",
+		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: core scheduling and proxy execution are left out, with which 7.3 can keep a task queued that waits for a mutex and run the mutex's owner in its place; a sleeper leaves the queue at once, where these may keep it queued for a while (sched_delayed); the idle task's calls, which with an empty queue pick nobody else without asking (SM_IDLE), are calls like others.",
+		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, "block_task", switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
 	},
 	{
 		Name: "schedule_tail", Until: machine.V4_4,

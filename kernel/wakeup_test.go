@@ -90,7 +90,11 @@ func TestTaskIsClaimedBeforeTheWaitSince58(t *testing.T) {
 func TestWakeTargetOutlivesTheLock(t *testing.T) {
 	for _, rel := range since(machine.V4_4) {
 		r, a := asleep(t, rel)
-		r.until(0, "deactivate_task")
+		block := "deactivate_task"
+		if rel >= machine.V6_12 {
+			block = "block_task"
+		}
+		r.until(0, block)
 		r.push(1, "try_to_wake_up", machine.Frame{Next: a, CPU: 1})
 		if at := r.waits(1); at != "__task_rq_lock" {
 			t.Fatalf("%s: the waker stands at %q", rel, at)

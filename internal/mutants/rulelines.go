@@ -54,6 +54,7 @@ var RuleLines = []Mutation{
 	{"without", "cpu_online", "mmgrab"},
 	{"without", "__schedule", "smp_mb__after_spinlock"},
 	{"without", "__schedule", "deactivate_task"},
+	{"without", "__schedule", "block_task"},
 	{"negate", "__schedule", "prev != next"},
 	{"without", "sched_ttwu_pending", "ttwu_do_activate"},
 
