@@ -169,7 +169,7 @@ var wakeupPaths = []*step.Path{
 	{
 		Name: "try_to_wake_up", Since: machine.V6_1,
 		Source: "kernel/sched/core.c:try_to_wake_up (6.1 to 7.3)",
-		Doc:    "Makes a sleeper runnable, on this CPU or another. One that is still being switched away from is left to the CPU that does it. Departs: always, where Linux does so only if that CPU has nothing else to run or shares no cache with this one, and else waits (ttwu_queue_cond); and a task that is off its CPU is always enqueued by the waker.",
+		Doc:    "Makes a sleeper runnable, on this CPU or another. One that is still being switched away from is left to the CPU that does it. Departs: always, where Linux does so only if that CPU has nothing else to run or shares no cache with this one, and else waits (ttwu_queue_cond); and a task that is off its CPU is always enqueued by the waker. One that is current here (p == current) needs no lock in Linux; here only other tasks are woken.",
 		Body: wakeBody(
 			taskWaking(),
 			loadOnCPU(),
@@ -186,7 +186,7 @@ var wakeupPaths = []*step.Path{
 	{
 		Name: "sched_ttwu_pending", Since: machine.V6_1, Handler: true,
 		Source: "kernel/sched/core.c:sched_ttwu_pending (6.1 to 7.3)",
-		Doc:    "The interrupt by which a CPU enqueues the tasks that others woke while it was switching away from them. Departs: the lock is taken for each task, not once for the list.",
+		Doc:    "The interrupt by which a CPU enqueues the tasks that others woke while it was switching away from them. Departs: the lock is taken for each task, not once for the list; behind the warning Linux waits for on_cpu.",
 		Body: step.Seq{
 			step.Do("local_irq_disable", "an interrupt is taken: no other one until it returns", func(c *step.Ctx) {
 				c.C.IRQOff = true
@@ -195,8 +195,12 @@ var wakeupPaths = []*step.Path{
 				nextOnWakeList(c)
 			}),
 			step.While("a task is on the wake list", func(c *step.Ctx) bool { return c.F.Next != machine.NoTask }, step.Seq{
-				waitOnCPU("smp_cond_load_acquire(&p->on_cpu, !VAL)"),
 				lockRqOf("rq_lock_irqsave", "this CPU's own queue"),
+				step.Do("WARN_ON_ONCE(p->on_cpu)", "the switch away from it was over before this CPU took interrupts again", func(c *step.Ctx) {
+					if c.T(c.F.Next).OnCPU {
+						c.Broken("I1", "WARN_ON: a task that is still being switched away from is put on the queue")
+					}
+				}),
 				step.Do("ttwu_do_activate", "on the queue, and runnable", func(c *step.Ctx) {
 					activate(c)
 					c.T(c.F.Next).WakeCPU = machine.NoCPU

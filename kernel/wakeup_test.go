@@ -130,3 +130,27 @@ func TestRunningTaskIsNotMoved(t *testing.T) {
 		r.sw(1, a)
 	}
 }
+
+// The wake list is taken from with interrupts on, and so behind the switch away from all that is on it.
+func TestWakeListAfterTheSwitch(t *testing.T) {
+	for _, rel := range since(machine.V6_1) {
+		r, a := asleep(t, rel)
+		r.until(0, "prev->active_mm") // off the queue, and still on the CPU
+		r.push(1, "try_to_wake_up", machine.Frame{Next: a, CPU: 1})
+		r.Run(1)
+		if r.S.Tasks[a].WakeCPU != 0 {
+			t.Fatalf("%s: not on CPU 0's wake list", rel)
+		}
+		if r.Interrupt(0) {
+			t.Errorf("%s: CPU 0 takes an interrupt in the middle of a switch", rel)
+		}
+		r.until(0, "finish_lock_switch")
+		r.S.Tasks[a].OnCPU = true // as if finish_task had been forgotten
+		r.Run(0)
+		r.Interrupt(0)
+		r.Run(0)
+		if len(r.Violations) != 1 || r.Violations[0].Rule != "I1" {
+			t.Errorf("%s: %v", rel, r.Violations)
+		}
+	}
+}
