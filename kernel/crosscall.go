@@ -45,7 +45,7 @@ func callIs(kind machine.CallKind) func(*step.Ctx) bool {
 var crossCallPaths = []*step.Path{
 	{
 		Name: "flush_smp_call_function_queue", Handler: true,
-		Source: "kernel/smp.c:flush_smp_call_function_queue (4.4 and 4.20; with two underscores since 5.19; generic_smp_call_function_interrupt in 2.6.32)",
+		Source: "kernel/smp.c:flush_smp_call_function_queue (4.4 and 4.20; with two underscores since 5.19, as in 7.3; generic_smp_call_function_interrupt in 2.6.32)",
 		Doc:    "The interrupt by which another CPU has a function run here. It runs on the stack of whoever is current, with interrupts off.",
 		Body: step.Seq{
 			step.Do("local_irq_disable", "an interrupt is taken: no other one until it returns", func(c *step.Ctx) { c.C.IRQOff = true }),

@@ -76,25 +76,25 @@ var refPaths = []*step.Path{
 	},
 	{
 		Name: "mmgrab_lazy_tlb", Since: machine.V6_12, Only: countsLazy,
-		Source: "include/linux/sched/mm.h:mmgrab_lazy_tlb (6.12, CONFIG_MMU_LAZY_TLB_REFCOUNT)",
+		Source: "include/linux/sched/mm.h:mmgrab_lazy_tlb (6.12, 7.3, CONFIG_MMU_LAZY_TLB_REFCOUNT)",
 		Doc:    "Counts a borrower.",
 		Body:   step.Seq{step.Do("mmgrab", "the borrower's loan: the root must outlive its use", grab)},
 	},
 	{
 		Name: "mmgrab_lazy_tlb", Since: machine.V6_12, Only: not(countsLazy),
-		Source: "include/linux/sched/mm.h:mmgrab_lazy_tlb (6.12, without CONFIG_MMU_LAZY_TLB_REFCOUNT)",
+		Source: "include/linux/sched/mm.h:mmgrab_lazy_tlb (6.12, 7.3, without CONFIG_MMU_LAZY_TLB_REFCOUNT)",
 		Doc:    "Borrowers are not counted: the last mmdrop looks for them instead.",
 		Body:   step.Seq{step.Do("mmgrab_lazy_tlb", "nothing is counted: the last mmdrop will ask every CPU", func(*step.Ctx) {})},
 	},
 	{
 		Name: "mmdrop_lazy_tlb", Since: machine.V6_12, Only: countsLazy,
-		Source: "include/linux/sched/mm.h:mmdrop_lazy_tlb (6.12, CONFIG_MMU_LAZY_TLB_REFCOUNT)",
+		Source: "include/linux/sched/mm.h:mmdrop_lazy_tlb (6.12, 7.3, CONFIG_MMU_LAZY_TLB_REFCOUNT)",
 		Doc:    "A borrower repays.",
 		Body:   step.Seq{step.Call("mmdrop")},
 	},
 	{
 		Name: "mmdrop_lazy_tlb", Since: machine.V6_12, Only: not(countsLazy),
-		Source: "include/linux/sched/mm.h:mmdrop_lazy_tlb (6.12, without CONFIG_MMU_LAZY_TLB_REFCOUNT)",
+		Source: "include/linux/sched/mm.h:mmdrop_lazy_tlb (6.12, 7.3, without CONFIG_MMU_LAZY_TLB_REFCOUNT)",
 		Doc:    "Nothing was counted, but callers rely on the barrier that the count would have been.",
 		Body:   step.Seq{step.Do("smp_mb", "the barrier is part of the contract even when nothing is counted", (*step.Ctx).Barrier)},
 	},
@@ -204,12 +204,12 @@ var refPaths = []*step.Path{
 	},
 	{
 		Name: "cleanup_lazy_tlbs", Only: func(c *machine.Config) bool { return c.Lazy != machine.LazyShootdown },
-		Source: "kernel/fork.c:cleanup_lazy_tlbs (6.12, without CONFIG_MMU_LAZY_TLB_SHOOTDOWN)",
+		Source: "kernel/fork.c:cleanup_lazy_tlbs (6.12, 7.3, without CONFIG_MMU_LAZY_TLB_SHOOTDOWN)",
 		Doc:    "Every borrower is counted, so at the last reference there is none.",
 	},
 	{
 		Name: "cleanup_lazy_tlbs", Since: machine.V6_12, Only: func(c *machine.Config) bool { return c.Lazy == machine.LazyShootdown },
-		Source: "kernel/fork.c:cleanup_lazy_tlbs (6.12, CONFIG_MMU_LAZY_TLB_SHOOTDOWN)",
+		Source: "kernel/fork.c:cleanup_lazy_tlbs (6.12, 7.3, CONFIG_MMU_LAZY_TLB_SHOOTDOWN)",
 		Doc:    "Makes every CPU that still borrows the dying address space leave it. Departs: arm64 keeps no mm_cpumask, and x86 takes a borrower off it when page tables are freed, so these ask every CPU, as a port that chose this option would have to.",
 		Body: step.Seq{
 			preemptDisable("what the others are told stands in a note of this CPU: no other task may run here before they have read it"),
@@ -227,7 +227,7 @@ var refPaths = []*step.Path{
 	},
 	{
 		Name: "do_shoot_lazy_tlb", Since: machine.V6_12,
-		Source: "kernel/fork.c:do_shoot_lazy_tlb (6.12)",
+		Source: "kernel/fork.c:do_shoot_lazy_tlb (6.12, 7.3)",
 		Doc:    "On each CPU: if the running task borrows the dying address space, it borrows init_mm from now on.",
 		Body: step.Seq{
 			step.If("current->active_mm == mm", func(c *step.Ctx) bool { return c.Task().ActiveMM == c.F.MM }, step.Then(

@@ -8,7 +8,7 @@ import (
 var userModePaths = []*step.Path{
 	{
 		Name:   "exit_to_user_mode",
-		Source: "kernel/entry/common.c:exit_to_user_mode (6.1 to 7.3; ret_to_user and entry code before)",
+		Source: "kernel/entry/common.c:exit_to_user_mode (6.1; include/linux/irq-entry-common.h in 7.3; ret_to_user and entry code before)",
 		Doc:    "The bottom of every kernel stack: back to user mode, or for a kernel task to its own function.",
 		Body: step.Seq{
 			step.If("a user task", func(c *step.Ctx) bool {
