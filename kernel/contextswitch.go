@@ -143,7 +143,7 @@ func switchMMCid() step.Node {
 }
 
 func mmCidSwitchTo() step.Node {
-	return step.Do("mm_cid_switch_to", "a per-mm CPU id for rseq; it is not found through rq->curr any more, so no barrier", func(*step.Ctx) {})
+	return step.Do("mm_cid_switch_to", "a per-mm CPU id for rseq; others look at rq->curr for it under the run-queue lock alone (mm_cid_fixup_cpus_to_tasks), so no barrier", func(*step.Ctx) {})
 }
 
 var contextSwitchPaths = []*step.Path{
@@ -198,7 +198,7 @@ var contextSwitchPaths = []*step.Path{
 	{
 		Name: "prepare_task_switch", Since: machine.V5_0,
 		Source: "kernel/sched/core.c:prepare_task_switch, prepare_task (4.20 to 7.3)",
-		Doc:    "Next is marked as on a CPU before it runs. Departs: accounting, perf, rseq and notifiers are left out.",
+		Doc:    "Next is marked as on a CPU before it runs. Departs: accounting, perf, rseq (in 7.3 after mm_cid_switch_to) and notifiers are left out.",
 		Body:   step.Seq{step.Do("prepare_task", "next counts as running before its first instruction", prepareTask)},
 	},
 	{
