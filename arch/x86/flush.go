@@ -101,9 +101,8 @@ func hereToo(c *step.Ctx) bool {
 
 // flushTogether is flush_tlb_mm_range since 5.13: this CPU flushes while the others do, after it has asked
 // them and before it waits (kernel/smp.c:smp_call_function_many_cond, SCF_RUN_LOCAL).
-func flushTogether(send func(*step.Ctx), trim ...step.Node) step.Seq {
-	ask := append(step.Seq{}, trim...)
-	ask = append(ask, step.Do("native_flush_tlb_multi", "CPUs that may use the old entries are interrupted; lazy ones only when page tables go", send))
+func flushTogether(send func(*step.Ctx)) step.Seq {
+	ask := step.Then(step.Do("native_flush_tlb_multi", "CPUs that may use the old entries are interrupted; lazy ones only when page tables go", send))
 	return step.Seq{
 		incGen,
 		step.Do("cpumask_any_but(mm_cpumask(mm), cpu)", "read after the generation: who joins later sees that", lookAtMask),
@@ -113,14 +112,6 @@ func flushTogether(send func(*step.Ctx), trim ...step.Node) step.Seq {
 		putInfo,
 	}
 }
-
-var shouldTrim = step.Choose("should_trim_cpumask", "once a second CPUs that have left for another address space are asked too, to take themselves off the mask",
-	func(*step.Ctx) int { return 2 },
-	func(c *step.Ctx) {
-		if c.Choice == 1 {
-			c.F.State |= trimMask
-		}
-	})
 
 // In flush_tlb_func CPU is who asks and MM what is to be flushed; Val is the generation that is asked
 // for and Val2 the one that the address space has.
@@ -213,8 +204,8 @@ var flushPaths = []*step.Path{
 	{
 		Name: "flush_tlb_mm_range", Since: machine.V7_3,
 		Source: "arch/x86/mm/tlb.c:flush_tlb_mm_range, native_flush_tlb_multi, should_flush_tlb (7.3)",
-		Doc:    "Here and on the CPUs in the mask at once; lazy ones are skipped unless page tables are freed, those with another address space unless the mask is trimmed. Departs: there is no clock, so whether a second has passed is a choice; loaded_mm and is_lazy of a CPU are read at one instant; no global ASIDs; preemption stays off until the last CPU has answered, as it does up to 6.12. 7.3 lets the task be preempted between the look at the mask (put_cpu) and the requests, and again while it waits (kernel/smp.c:smp_call_function_many_cond), with flush_tlb_info on its own stack.",
-		Body:   flushTogether(flushMulti, shouldTrim),
+		Doc:    "Here and on the CPUs in the mask at once; lazy ones are skipped unless page tables are freed, those with another address space unless the mask is trimmed. Departs: there is no clock, so whether a second has passed is a choice; loaded_mm and is_lazy of a CPU are read at one instant; no global ASIDs; preemption stays off from the requests to the last answer, where 7.3 lets the task be preempted while it waits (kernel/smp.c:smp_call_function_many_cond).",
+		Body:   flushPreempted(flushMulti),
 	},
 	{
 		Name: "flush_tlb_func", Since: machine.V5_0, Until: machine.V6_1,
