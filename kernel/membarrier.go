@@ -201,8 +201,9 @@ var membarrierPaths = []*step.Path{
 	{
 		Name: "sync_runqueues_membarrier_state", Since: machine.V6_1,
 		Source: "kernel/sched/membarrier.c:sync_runqueues_membarrier_state (6.1 to 7.3; since 5.4)",
-		Doc:    "Run queues that run the address space now take over its state. Departs: with one user Linux writes its own run queue only, which is what comes out here as well.",
+		Doc:    "Run queues that run the address space now take over its state. Departs: with one user Linux writes its own run queue only, which is what comes out here as well; 7.3 lets the caller be preempted while it waits.",
 		Body: step.Seq{
+			preemptDisable("what the others are told stands in a note of this CPU"),
 			step.Do("this_cpu_write(runqueues.membarrier_state)", "this CPU's run queue learns at once", func(c *step.Ctx) {
 				c.C.MembarrierState = c.MM(c.F.MM).MembarrierState
 				c.C.CallMM = c.F.MM
@@ -214,6 +215,7 @@ var membarrierPaths = []*step.Path{
 				})
 			}),
 			waitForCalls(),
+			step.Do("preempt_enable", "every run queue knows", func(c *step.Ctx) { c.C.Preempt-- }),
 		},
 	},
 }

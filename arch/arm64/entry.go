@@ -133,24 +133,30 @@ var entryPaths = []*step.Path{
 			step.Call("uaccess_ttbr0_disable"),
 		},
 	},
-	{
-		Name: "el1_interrupt", Since: machine.V5_0, Only: entryCode(true),
-		Source: "arch/arm64/kernel/entry.S:__swpan_entry_el1, __swpan_exit_el1, entry-common.c:el1_interrupt (6.1 to 7.3; entry.S:el1_irq in 4.20)",
-		Doc:    "An interrupt in the kernel ends with a switch. An access to user memory that was under way is interrupted too: afterwards it goes on with what the task has saved by then.",
-		Body: step.Seq{
-			step.Do("__swpan_entry_el1", "was user memory within reach? The reserved root has ASID 0 beside it in TTBR0", stillUser),
-			step.If("it was", wasUser, step.Then(step.Call("__uaccess_ttbr0_disable")), nil),
-			unmaskIRQ("arm64_preempt_schedule_irq", "another task is to run here"),
-			step.Call("schedule").With(preempting),
-			maskIRQ("__swpan_exit_el1", "back to what was interrupted"),
-			step.If("it was", wasUser, step.Then(step.Call("__uaccess_ttbr0_enable")), nil),
-			unmaskIRQ("eret", "what was interrupted goes on"),
-		},
-	},
+	el1Interrupt(machine.V5_0, machine.V7_3, "arm64_preempt_schedule_irq", "entry-common.c:el1_interrupt (6.1, 6.12; entry.S:el1_irq in 4.20)"),
+	el1Interrupt(machine.V7_3, 0, "preempt_schedule_irq", "entry-common.c:el1_interrupt, kernel/entry/common.c:raw_irqentry_exit_cond_resched (7.3)"),
 	{
 		Name: "kernel_access", Since: machine.V5_0, Only: func(c *machine.Config) bool { return c.EntryCode },
 		Source: "arch/arm64/include/asm/pgtable-prot.h:PTE_MAYBE_NG (4.16 to 7.3)",
 		Doc:    "The kernel uses a page of its own.",
 		Body:   step.Seq{step.Do("PTE_MAYBE_NG", "with KPTI kernel pages are not global: the TLB files them under the kernel's ASID", nothing)},
 	},
+}
+
+// el1Interrupt is an interrupt in the kernel, by where the releases decide to switch.
+func el1Interrupt(since, until machine.Release, reschedule, source string) *step.Path {
+	return &step.Path{
+		Name: "el1_interrupt", Since: since, Until: until, Only: entryCode(true),
+		Source: "arch/arm64/kernel/entry.S:__swpan_entry_el1, __swpan_exit_el1, " + source,
+		Doc:    "An interrupt in the kernel ends with a switch. An access to user memory that was under way is interrupted too: afterwards it goes on with what the task has saved by then.",
+		Body: step.Seq{
+			step.Do("__swpan_entry_el1", "was user memory within reach? The reserved root has ASID 0 beside it in TTBR0", stillUser),
+			step.If("it was", wasUser, step.Then(step.Call("__uaccess_ttbr0_disable")), nil),
+			unmaskIRQ(reschedule, "another task is to run here"),
+			step.Call("schedule").With(preempting),
+			maskIRQ("__swpan_exit_el1", "back to what was interrupted"),
+			step.If("it was", wasUser, step.Then(step.Call("__uaccess_ttbr0_enable")), nil),
+			unmaskIRQ("eret", "what was interrupted goes on"),
+		},
+	}
 }

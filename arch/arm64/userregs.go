@@ -78,7 +78,7 @@ func entry(c *step.Ctx) {
 var userRegisterPaths = []*step.Path{
 	{
 		Name: "restore_user_registers", Since: machine.V4_4, Only: withRegisters,
-		Source: "arch/arm64/kernel/signal.c:do_notify_resume, arch/arm64/kernel/entry.S:kernel_exit (4.4 to 7.3)",
+		Source: "arch/arm64/kernel/signal.c:do_notify_resume (4.4 to 6.1; entry-common.c in 6.12, asm/entry-common.h:arch_exit_to_user_mode_work in 7.3), entry.S:kernel_exit (4.4 to 7.3)",
 		Doc:    "The last of the kernel before user mode: vector registers if they are not the task's, then x0 to x30 and sp from pt_regs.",
 		Body: step.Seq{
 			step.Call("do_notify_resume"),

@@ -42,7 +42,7 @@ func dupVectors(c *step.Ctx) {
 var userVectorPaths = []*step.Path{
 	{
 		Name: "restore_user_registers", Since: machine.V4_4, Only: vectorsAlone,
-		Source: "arch/arm64/kernel/signal.c:do_notify_resume (4.4 to 7.3)",
+		Source: "arch/arm64/kernel/signal.c:do_notify_resume (4.4 to 6.1; entry-common.c in 6.12, asm/entry-common.h:arch_exit_to_user_mode_work in 7.3)",
 		Doc:    "The last of the kernel before user mode, as far as it is about vector registers.",
 		Body:   step.Seq{step.Call("do_notify_resume")},
 	},
