@@ -69,7 +69,7 @@ func (tr *mutationTrial) try(t *testing.T, m mutants.Mutation) string {
 		if portOnly(m.Path) {
 			memory *= 8
 		}
-		r := Search(context.Background(), w, Options{Memory: memory})
+		r := Search(context.Background(), w, Options{Memory: memory, Liveness: true})
 		switch {
 		case r.Found != nil:
 			return r.Found.Broken.Rule
