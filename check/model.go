@@ -339,19 +339,13 @@ func build(c machine.Config, variation []*step.Path, spoil *mutants.Mutation, en
 	env.prepare(prog)
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
 		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog)}
-	w.quiet, w.queued = quietSteps(prog)
-	if env.global {
-		notQuietForGlobal(prog, w.quiet)
-	}
-	if m.S.Buffered() {
-		w.drains = drainingSteps(prog)
-	}
+	w.quiet = touchesOf(prog, env)
 	// What is quiet was shown for intact paths: in one that is changed nothing is taken to be.
 	for pc := range w.quiet {
 		at := prog.At(uint32(pc)).Path
 		changed := func(p *step.Path) bool { return p.Name == at.Name }
 		if at != nil && (slices.ContainsFunc(variation, changed) || spoil != nil && spoil.Path == at.Name) {
-			w.quiet[pc] = loud
+			w.quiet[pc] = step.Anything
 		}
 	}
 	w.calm = func(pc uint32) bool { return env.calm[pc] }

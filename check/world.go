@@ -19,11 +19,9 @@ type world struct {
 	env     environment
 	begin   []*machine.State
 	pieces  *machine.Pieces
-	normal  bool    // take away what no step will look at
-	rename  bool    // likewise names of tasks and address spaces
-	quiet   []quiet // for each program counter; nil for no partial-order reduction
-	queued  []bool
-	drains  []drainKind          // for each program counter; nil where CPUs have no store buffers
+	normal  bool                 // take away what no step will look at
+	rename  bool                 // likewise names of tasks and address spaces
+	quiet   []step.Touch         // for each program counter; nil for no partial-order reduction
 	changed bool                 // some path is not intact
 	calm    func(pc uint32) bool // a task there is not on its way into a preempting schedule
 	entries entries

@@ -74,7 +74,7 @@ func transfer(grab string, extra ...step.Node) step.Seq {
 					if c.F.OldMM != c.F.MM {
 						c.C.MembarrierState = c.MM(c.F.MM).MembarrierState
 					}
-				}),
+				}).Touches(step.Held, step.SeenByMembarrier),
 				step.Call("switch_mm_irqs_off"),
 				step.If("prev has no mm", not1(fromUser), step.Then(
 					stashPrevMM("rq->prev_mm = prev->active_mm"),
@@ -87,7 +87,7 @@ func transfer(grab string, extra ...step.Node) step.Seq {
 func readActiveMM() step.Node {
 	return step.Do("prev->active_mm", "what is loaded: prev's own, or what prev borrowed", func(c *step.Ctx) {
 		c.F.OldMM, c.F.MM = c.T(c.F.Prev).ActiveMM, c.T(c.F.Next).MM
-	})
+	}).Touches(step.Held)
 }
 
 func borrow(label string) step.Node {
@@ -96,7 +96,7 @@ func borrow(label string) step.Node {
 		if fromUser(c) {
 			c.Stats.LoadsAvoided++
 		}
-	})
+	}).Touches(step.Held)
 }
 
 func stashPrevMM(label string) step.Node {
@@ -108,13 +108,13 @@ func stashPrevMM(label string) step.Node {
 		if c.F.MM == c.F.OldMM {
 			c.Stats.LoadsAvoided++
 		}
-	})
+	}).Touches(step.Held)
 }
 
 func returnActiveMM(why string) step.Node {
 	return step.Do("prev->active_mm = NULL", why, func(c *step.Ctx) {
 		c.T(c.F.Prev).ActiveMM = machine.NoMM
-	})
+	}).Touches(step.Held)
 }
 
 // handOver is the end of every context_switch: registers and stack, then whatever next has to finish.
@@ -122,7 +122,7 @@ func handOver() step.Seq {
 	return step.Seq{
 		step.Call("prepare_lock_switch"),
 		step.Call("__switch_to"),
-		step.Switch("switch_to", "the CPU leaves prev's stack and goes on where next's stack says", switchTo),
+		step.Switch("switch_to", "the CPU leaves prev's stack and goes on where next's stack says", switchTo).Touches(step.Held),
 		step.Call("finish_task_switch"),
 	}
 }
@@ -139,11 +139,11 @@ func switchMMCid() step.Node {
 		default:
 			c.Barrier()
 		}
-	})
+	}).Touches(step.Held, step.StoreBuffer)
 }
 
 func mmCidSwitchTo() step.Node {
-	return step.Do("mm_cid_switch_to", "a per-mm CPU id for rseq; others look at rq->curr for it under the run-queue lock alone (mm_cid_fixup_cpus_to_tasks), so no barrier", func(*step.Ctx) {})
+	return step.Do("mm_cid_switch_to", "a per-mm CPU id for rseq; others look at rq->curr for it under the run-queue lock alone (mm_cid_fixup_cpus_to_tasks), so no barrier", func(*step.Ctx) {}).Touches(step.Held)
 }
 
 var contextSwitchPaths = []*step.Path{
@@ -187,19 +187,19 @@ var contextSwitchPaths = []*step.Path{
 		Name: "prepare_task_switch", Until: machine.V4_4,
 		Source: "kernel/sched.c:prepare_task_switch (2.6.32)",
 		Doc:    "Notifiers. on_cpu (then oncpu) is kept only where switching runs without the lock (__ARCH_WANT_UNLOCKED_CTXSW, as on arm): on x86 the lock says it.",
-		Body:   step.Seq{step.Do("prepare_lock_switch", "the lock is held until next has finished, so nobody can run prev elsewhere", beginSwitch)},
+		Body:   step.Seq{step.Do("prepare_lock_switch", "the lock is held until next has finished, so nobody can run prev elsewhere", beginSwitch).Touches(step.Held, step.LeftBuffers)},
 	},
 	{
 		Name: "prepare_task_switch", Since: machine.V4_4, Until: machine.V5_0,
 		Source: "kernel/sched/core.c:prepare_task_switch, kernel/sched/sched.h:prepare_lock_switch (4.4)",
 		Doc:    "Next is marked as on a CPU before it runs.",
-		Body:   step.Seq{step.Do("prepare_lock_switch", "next counts as running before its first instruction", prepareTask)},
+		Body:   step.Seq{step.Do("prepare_lock_switch", "next counts as running before its first instruction", prepareTask).Touches(step.Held, step.LeftBuffers)},
 	},
 	{
 		Name: "prepare_task_switch", Since: machine.V5_0,
 		Source: "kernel/sched/core.c:prepare_task_switch, prepare_task (4.20 to 7.3)",
 		Doc:    "Next is marked as on a CPU before it runs. Departs: accounting, perf, rseq (in 7.3 after mm_cid_switch_to) and notifiers are left out.",
-		Body:   step.Seq{step.Do("prepare_task", "next counts as running before its first instruction", prepareTask)},
+		Body:   step.Seq{step.Do("prepare_task", "next counts as running before its first instruction", prepareTask).Touches(step.Held, step.LeftBuffers)},
 	},
 	{
 		Name:   "prepare_lock_switch",

@@ -73,7 +73,7 @@ var crossCallPaths = []*step.Path{
 					})), nil),
 				step.Do("csd_unlock", "who asked may go on", func(c *step.Ctx) { c.S.Answer(c.CPU, c.F.CPU) }),
 			}),
-			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }),
+			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }).Touches(step.Held),
 		},
 	},
 	{

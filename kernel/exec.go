@@ -19,7 +19,7 @@ func readActive(c *step.Ctx) {
 }
 
 func readActiveStep() step.Node {
-	return step.Do("active_mm = tsk->active_mm", "what is loaded now: one's own, or a loan to give back", readActive)
+	return step.Do("active_mm = tsk->active_mm", "what is loaded now: one's own, or a loan to give back", readActive).Touches(step.Held)
 }
 
 func setActiveStep() step.Node {
@@ -32,7 +32,7 @@ func setActiveStep() step.Node {
 }
 
 func setMMStep() step.Node {
-	return step.Do("tsk->mm = mm", "the task has the new address space as its own", func(c *step.Ctx) { c.Task().MM = c.F.MM })
+	return step.Do("tsk->mm = mm", "the task has the new address space as its own", func(c *step.Ctx) { c.Task().MM = c.F.MM }).Touches(step.Held)
 }
 
 func membarrierExec() step.Node {
@@ -41,7 +41,7 @@ func membarrierExec() step.Node {
 		mm := c.MM(c.F.MM)
 		mm.MembarrierState, mm.MembarrierReady = 0, 0
 		c.C.MembarrierState = 0
-	})
+	}).Touches(step.OwnCPU, step.StoreBuffer)
 }
 
 func membarrierExecve() step.Node {
@@ -69,17 +69,17 @@ func leaveOld(drop string) step.Node {
 func execOld() step.Seq {
 	return step.Seq{
 		step.Call("mm_init"), step.Call("mm_release"), taskLock(),
-		readActiveStep(), setMMStep(), setActiveStep(), activateMM(), taskUnlock(), leaveOld("mmdrop"),
+		readActiveStep(), setMMStep(), setActiveStep().Touches(step.Held), activateMM(), taskUnlock(), leaveOld("mmdrop"),
 	}
 }
 
 func execNew(drop string, irqOffActivate bool) step.Seq {
 	s := step.Seq{
 		step.Call("mm_init"), step.Call("mm_release"), taskLock(), membarrierExec(),
-		irqDisable("between reading active_mm and replacing it nobody may take the loan away"),
-		readActiveStep(), setActiveStep(), setMMStep(),
+		irqDisable("between reading active_mm and replacing it nobody may take the loan away").Touches(step.OwnCPU),
+		readActiveStep(), setActiveStep().Touches(step.Held), setMMStep(),
 	}
-	on := irqEnable("the task stands on its own address space")
+	on := irqEnable("the task stands on its own address space").Touches(step.Held)
 	if irqOffActivate {
 		return append(s, activateMM(), on, taskUnlock(), leaveOld(drop))
 	}

@@ -14,7 +14,7 @@ func bugActiveMM() step.Node {
 		if c.Task().ActiveMM != c.F.MM {
 			c.Broken("I2", "an exiting task's active_mm is not its mm")
 		}
-	})
+	}).Touches(step.OwnTask)
 }
 
 func clearMM() step.Node {
@@ -29,8 +29,8 @@ func exitBody(grab string, window bool) step.Seq {
 	}
 	if window {
 		s = append(s,
-			step.Do("smp_mb__after_spinlock", "membarrier must not miss accesses before mm is cleared", (*step.Ctx).Barrier),
-			irqDisable("mm and the lazy state change together"),
+			step.Do("smp_mb__after_spinlock", "membarrier must not miss accesses before mm is cleared", (*step.Ctx).Barrier).Touches(step.OwnCPU, step.StoreBuffer),
+			irqDisable("mm and the lazy state change together").Touches(step.OwnCPU),
 			clearMM(), clearRqMembarrier(), step.Call("enter_lazy_tlb_current"),
 			irqEnable("a borrower like any other"))
 	} else {
@@ -38,7 +38,7 @@ func exitBody(grab string, window bool) step.Seq {
 	}
 	s = append(s, taskUnlock(), step.Call("mmput").With(asTask))
 	return step.Seq{
-		step.Do("mm = current->mm", "what the task has to give up", ownMM),
+		step.Do("mm = current->mm", "what the task has to give up", ownMM).Touches(step.OwnTask),
 		step.Call("mm_release"),
 		step.If("it has an mm", hasOwnMM, s, nil),
 	}

@@ -34,8 +34,8 @@ func prevDied(c *step.Ctx) bool { return machine.TaskState(c.F.State) == machine
 func finishBody(leave, lock step.Node, sync step.Seq, drop string) step.Seq {
 	repay := append(sync[:len(sync):len(sync)], step.Call(drop))
 	return step.Seq{
-		step.Do("mm = rq->prev_mm", "what prev borrowed, left here by the task that switched away from it", takePrevMM),
-		step.Do("prev_state = prev->state", "read before on_cpu is cleared: afterwards prev may run, and die, elsewhere", readPrevState),
+		step.Do("mm = rq->prev_mm", "what prev borrowed, left here by the task that switched away from it", takePrevMM).Touches(step.Held),
+		step.Do("prev_state = prev->state", "read before on_cpu is cleared: afterwards prev may run, and die, elsewhere", readPrevState).Touches(step.Held, step.SeenByWakers),
 		leave,
 		lock,
 		step.If("a loan is to be repaid", hasLoan, repay, nil),
@@ -50,15 +50,15 @@ var (
 		if c.F.Prev == c.C.Current {
 			c.Broken("I20", "finish_task_switch was told that the running task is the one that left: last was lost")
 		}
-	})
-	finishTask     = step.Do("finish_task", "store-release of on_cpu: from here on prev may run elsewhere", leavePrev)
-	finishLockStep = step.Do("finish_lock_switch", "the lock that prev took is released by next; interrupts are on again", finishLock)
+	}).Touches(step.Held)
+	finishTask     = step.Do("finish_task", "store-release of on_cpu: from here on prev may run elsewhere", leavePrev).Touches(step.Held, step.SeenByWakers, step.StoreBuffer)
+	finishLockStep = step.Do("finish_lock_switch", "the lock that prev took is released by next; interrupts are on again", finishLock).Touches(step.Held)
 
 	// Until 5.3 it did not matter whose mm it was.
 	syncCoreAlways = step.Seq{
-		step.Do("membarrier_mm_sync_core_before_usermode", "back to user mode through a kernel task: perhaps nothing has serialised the core yet", syncCore)}
+		step.Do("membarrier_mm_sync_core_before_usermode", "back to user mode through a kernel task: perhaps nothing has serialised the core yet", syncCore).Touches(step.OwnCPU, step.StoreBuffer)}
 	syncCoreSameMM = step.Seq{step.If("mm == current->mm", func(c *step.Ctx) bool { return c.Task().MM == c.F.MM }, step.Then(
-		step.Do("membarrier_mm_sync_core_before_usermode", "back to the same mm through a kernel task: nothing has serialised the core yet", syncCore)), nil)}
+		step.Do("membarrier_mm_sync_core_before_usermode", "back to the same mm through a kernel task: nothing has serialised the core yet", syncCore).Touches(step.OwnCPU, step.StoreBuffer)), nil)}
 )
 
 func syncCore(c *step.Ctx) {
@@ -78,7 +78,7 @@ var finishPaths = []*step.Path{
 		Name: "finish_task_switch", Since: machine.V4_4, Until: machine.V5_0,
 		Source: "kernel/sched/core.c:finish_task_switch (4.4)",
 		Doc:    "Runs as next: lets prev go, releases the lock, repays prev's loan, buries prev if it died.",
-		Body:   finishBody(step.Do("finish_lock_switch (on_cpu)", "store-release of on_cpu: from here on prev may run elsewhere", leavePrev), finishLockStep, nil, "mmdrop"),
+		Body:   finishBody(step.Do("finish_lock_switch (on_cpu)", "store-release of on_cpu: from here on prev may run elsewhere", leavePrev).Touches(step.Held, step.SeenByWakers), finishLockStep, nil, "mmdrop"),
 	},
 	{
 		Name: "finish_task_switch", Since: machine.V5_0, Until: machine.V6_1,

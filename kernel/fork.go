@@ -64,7 +64,7 @@ func activateChild(lock string) step.Seq {
 			t := c.T(c.F.Next)
 			t.CPU, t.OnRQ, t.State = c.F.CPU, machine.OnRQQueued, machine.TaskRunning
 			unlockRqOf(c)
-		}),
+		}).Touches(step.Held),
 	}
 }
 
@@ -90,7 +90,7 @@ var forkPaths = []*step.Path{
 		Body: step.Seq{
 			step.Call("dup_task_struct").Returning(func(f, callee *machine.Frame) { f.Prev = callee.Prev }),
 			step.Call("copy_mm"),
-			primeChild(),
+			primeChild().Touches(step.OwnTask),
 		},
 	},
 	dupTaskStruct(machine.Oldest, machine.V5_0, "2.6.32, 4.4", "Two references: one for being current, one for the parent's wait.", 2, 0, 1, machine.TaskRunning),
@@ -101,7 +101,7 @@ var forkPaths = []*step.Path{
 		Source: "kernel/fork.c:copy_mm (2.6.32 to 7.3)",
 		Doc:    "Gives the child its address space: none where the parent has none, the parent's with CLONE_VM, else a copy. Departs: a kernel thread gets none whoever asks for it; in Linux kthreadd does, which has none.",
 		Body: step.Seq{
-			step.Do("current->mm", "what there is to share or copy", func(c *step.Ctx) { c.F.OldMM = c.Task().MM }),
+			step.Do("current->mm", "what there is to share or copy", func(c *step.Ctx) { c.F.OldMM = c.Task().MM }).Touches(step.OwnTask),
 			step.If("a kernel thread: it borrows when it first runs", func(c *step.Ctx) bool {
 				return c.F.OldMM == machine.NoMM || c.F.N&CloneKernel != 0
 			}, step.Then(step.Return()), nil),
@@ -116,7 +116,7 @@ var forkPaths = []*step.Path{
 			step.Do("tsk->mm = tsk->active_mm = mm", "a user task's active_mm is always its mm", func(c *step.Ctx) {
 				t := c.T(c.F.Next)
 				t.MM, t.ActiveMM = c.F.MM, c.F.MM
-			}),
+			}).Touches(step.OwnTask),
 		},
 	},
 	{
@@ -128,7 +128,7 @@ var forkPaths = []*step.Path{
 			step.Do("memcpy(mm, oldmm)", "what mm_init does not set anew is inherited, membarrier_state among it", func(c *step.Ctx) {
 				to, from := c.MM(c.F.MM), c.MM(c.F.OldMM)
 				to.MembarrierState, to.MembarrierReady = from.MembarrierState, from.MembarrierReady
-			}),
+			}).Touches(step.OwnTask),
 			step.Ours("copy_page_range", "the parent's writable pages become read-only: its TLB may say otherwise", func(c *step.Ctx) {
 				changeAll(c, c.F.OldMM, false)
 			}),

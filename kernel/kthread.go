@@ -27,7 +27,7 @@ func activeDiffers(c *step.Ctx) bool { return c.F.OldMM != c.F.MM }
 func useIfDifferent(irqOff, barrier bool, switchMM string) step.Seq {
 	s := step.Seq{taskLock()}
 	if irqOff {
-		s = append(s, irqDisable("a flush that comes now must not find mm and the loaded root at odds"))
+		s = append(s, irqDisable("a flush that comes now must not find mm and the loaded root at odds").Touches(step.OwnCPU))
 	}
 	s = append(s,
 		readKthreadActive(),
@@ -63,14 +63,14 @@ func self() step.Node {
 		if c.Task().MM != machine.NoMM {
 			c.Broken("I2", "kthread_use_mm by a task that has an mm already")
 		}
-	})
+	}).Touches(step.OwnTask)
 }
 
 func unuseBody(before step.Seq, irqOff bool, grab string, after step.Seq) step.Seq {
-	s := step.Seq{step.Do("mm = tsk->mm", "what was used", func(c *step.Ctx) { c.F.MM = c.Task().MM }), taskLock()}
+	s := step.Seq{step.Do("mm = tsk->mm", "what was used", func(c *step.Ctx) { c.F.MM = c.Task().MM }).Touches(step.OwnTask), taskLock()}
 	s = append(s, before...)
 	if irqOff {
-		s = append(s, irqDisable("mm and the lazy state change together"))
+		s = append(s, irqDisable("mm and the lazy state change together").Touches(step.OwnCPU))
 	}
 	s = append(s, step.Do("tsk->mm = NULL", "a borrower again", clearKthreadMM))
 	if irqOff {
@@ -123,7 +123,7 @@ var kthreadPaths = []*step.Path{
 				c.MM(c.F.MM).UseRefs++
 			}),
 			taskLock(),
-			irqDisable("a flush that comes now must not find mm and the loaded root at odds"),
+			irqDisable("a flush that comes now must not find mm and the loaded root at odds").Touches(step.OwnCPU),
 			readKthreadActive(),
 			setActiveStep(),
 			step.Do("tsk->mm = mm", "the scheduler takes the thread for a user task now", setKthreadMM),
@@ -147,14 +147,14 @@ var kthreadPaths = []*step.Path{
 		Source: "kernel/kthread.c:kthread_unuse_mm (6.1)",
 		Doc:    "Back to borrowing: the reference that use took is the loan from now on.",
 		Body: unuseBody(step.Seq{
-			step.Do("smp_mb__after_spinlock", "membarrier must not miss accesses before mm is cleared", (*step.Ctx).Barrier)}, true, "", nil),
+			step.Do("smp_mb__after_spinlock", "membarrier must not miss accesses before mm is cleared", (*step.Ctx).Barrier).Touches(step.OwnCPU, step.StoreBuffer)}, true, "", nil),
 	},
 	{
 		Name: "kthread_unuse_mm", Since: machine.V6_12,
 		Source: "kernel/kthread.c:kthread_unuse_mm (6.12, 7.3)",
 		Doc:    "Back to borrowing: a loan is taken, then the real reference given back.",
 		Body: unuseBody(step.Seq{
-			step.Do("smp_mb__after_spinlock", "membarrier must not miss accesses before mm is cleared", (*step.Ctx).Barrier)}, true, "mmgrab_lazy_tlb", step.Seq{
+			step.Do("smp_mb__after_spinlock", "membarrier must not miss accesses before mm is cleared", (*step.Ctx).Barrier).Touches(step.OwnCPU, step.StoreBuffer)}, true, "mmgrab_lazy_tlb", step.Seq{
 			step.Do("atomic_dec_and_test", "the real reference goes; the loan keeps the root", func(c *step.Ctx) {
 				c.MM(c.F.MM).UseRefs--
 				drop(c)

@@ -36,10 +36,10 @@ func lazyOffPaths(c *machine.Config) []*step.Path {
 	return []*step.Path{
 		{Name: "context_switch", Source: "none: lazy = off", Doc: "Gives the CPU of prev to next. Departs: no kernel task borrows.", Body: body},
 		{Name: "exit_mm", Source: "none: lazy = off", Doc: "The task leaves its address space for init_mm before it gives it up. Departs: nothing is borrowed.", Body: step.Seq{
-			step.Do("mm = current->mm", "what the task has to give up", ownMM),
+			step.Do("mm = current->mm", "what the task has to give up", ownMM).Touches(step.OwnTask),
 			step.Call("mm_release"),
 			step.If("it has an mm", hasOwnMM, step.Seq{
-				irqDisable("mm and the root change together"),
+				irqDisable("mm and the root change together").Touches(step.OwnCPU),
 				clearMM(), standOnInit, leave, irqEnable("on the kernel's own root"),
 				step.Call("mmput").With(asTask),
 			}, nil),
@@ -51,15 +51,15 @@ func lazyOffPaths(c *machine.Config) []*step.Path {
 				grab(c)
 				c.MM(c.F.MM).UseRefs++
 			}),
-			irqDisable("mm and the root change together"),
+			irqDisable("mm and the root change together").Touches(step.OwnCPU),
 			readKthreadActive(), setActiveStep(),
 			step.Do("tsk->mm = mm", "the scheduler takes the thread for a user task now", setKthreadMM),
 			switchToUsed(switchMM), irqEnable("the thread stands on mm"),
 			step.Do("smp_mb", "membarrier needs a barrier after mm is set", (*step.Ctx).Barrier),
 		}},
 		{Name: "kthread_unuse_mm", Source: "none: lazy = off", Doc: "Back to init_mm, then the real reference goes.", Body: step.Seq{
-			step.Do("mm = tsk->mm", "what was used", func(c *step.Ctx) { c.F.MM = c.Task().MM; c.Barrier() }),
-			irqDisable("mm and the root change together"),
+			step.Do("mm = tsk->mm", "what was used", func(c *step.Ctx) { c.F.MM = c.Task().MM; c.Barrier() }).Touches(step.OwnTask),
+			irqDisable("mm and the root change together").Touches(step.OwnCPU),
 			step.Do("tsk->mm = NULL", "no address space", clearKthreadMM), standOnInit, leave, irqEnable("on the kernel's own root"),
 			step.Do("atomic_dec_and_test", "the real reference goes", func(c *step.Ctx) {
 				c.MM(c.F.MM).UseRefs--

@@ -78,7 +78,7 @@ func taskLock() step.Node {
 }
 
 func taskUnlock() step.Node {
-	return step.Do("task_unlock", "mm, active_mm and what is loaded agree again", func(c *step.Ctx) { c.C.Preempt-- })
+	return step.Do("task_unlock", "mm, active_mm and what is loaded agree again", func(c *step.Ctx) { c.C.Preempt-- }).Touches(step.OwnCPU)
 }
 
 func preemptDisable(why string) step.Node {
@@ -86,5 +86,5 @@ func preemptDisable(why string) step.Node {
 }
 
 func preemptEnable() step.Node {
-	return step.Do("preempt_enable", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- })
+	return step.Do("preempt_enable", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- }).Touches(step.OwnCPU)
 }

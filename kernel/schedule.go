@@ -67,20 +67,21 @@ func switchRq(label string, checked bool) step.Node {
 		if c.T(c.F.Prev).MM != c.T(c.F.Next).MM {
 			c.C.BarrierSinceCurr = false
 		}
-	})
+	}).Touches(step.Held)
 }
 
 // scheduleBody: block is the name under which a release takes a sleeper off its queue.
 func scheduleBody(lock step.Seq, block string, setCurr step.Node, unlock string, tracepointHere bool) step.Seq {
 	s := step.Seq{
-		step.Do("rq->curr", "who runs here is who leaves", current),
-		irqDisable("from here to the end of the switch no interrupt may look at half of it"),
+		step.Do("rq->curr", "who runs here is who leaves", current).Touches(step.OwnCPU),
+		irqDisable("from here to the end of the switch no interrupt may look at half of it").Touches(step.OwnCPU),
 	}
 	s = append(s, lock...)
 	s = append(s,
+		// Up to 2.6.33 a waker may hold the lock of the queue that the task has just left (0970d2992dfd).
 		step.Do("prev_state", "read once: a waker may change it from now on", func(c *step.Ctx) {
 			c.F.State = uint32(c.T(c.F.Prev).State)
-		}),
+		}).TouchesSince(machine.V4_4, step.Held),
 		step.If("prev asked to sleep", wantsToSleep, step.Then(
 			step.Do(block, "off the run queue, unless a signal cancels the sleep", func(c *step.Ctx) {
 				p := c.T(c.F.Prev)
@@ -90,7 +91,7 @@ func scheduleBody(lock step.Seq, block string, setCurr step.Node, unlock string,
 				}
 				p.OnRQ = 0
 			})), nil),
-		step.Choose("pick_next_task", "the scheduling class decides who runs next", pickChoices, pick),
+		step.Choose("pick_next_task", "the scheduling class decides who runs next", pickChoices, pick).Touches(step.Held),
 	)
 	really := step.Seq{setCurr}
 	if tracepointHere {
@@ -103,12 +104,12 @@ func scheduleBody(lock step.Seq, block string, setCurr step.Node, unlock string,
 			step.Else(step.Do(unlock, "nobody else to run: no switch, nothing changes", func(c *step.Ctx) {
 				unlockRq(c)
 				c.C.IRQOff = false
-			}))),
+			}).Touches(step.Held))),
 	)
 }
 
 func traceSwitch() step.Node {
-	return step.Do("trace_sched_switch", "what tracers see: before any address space changed hands", countSwitch)
+	return step.Do("trace_sched_switch", "what tracers see: before any address space changed hands", countSwitch).Touches(step.Held)
 }
 
 // countSwitch files the switch under one of six kinds by what prev stands on and where next belongs.
@@ -137,7 +138,7 @@ func rqLock(label string) step.Node {
 }
 
 func afterRqLock() step.Node {
-	return step.Do("smp_mb__after_spinlock", "the full barrier before rq->curr changes, which membarrier relies on", (*step.Ctx).Barrier)
+	return step.Do("smp_mb__after_spinlock", "the full barrier before rq->curr changes, which membarrier relies on", (*step.Ctx).Barrier).Touches(step.Held, step.StoreBuffer)
 }
 
 var schedulePaths = []*step.Path{
@@ -146,13 +147,13 @@ var schedulePaths = []*step.Path{
 		Source: "kernel/sched/core.c:schedule (4.4 to 7.3; kernel/sched.c in 2.6.32)",
 		Doc:    "Gives up the CPU. Departs: work that is submitted before sleeping (block plugs, workqueues) is left out.",
 		Body: step.Seq{
-			step.Do("preempt_disable", "the switch itself cannot be preempted", func(c *step.Ctx) { c.C.Preempt++ }),
+			step.Do("preempt_disable", "the switch itself cannot be preempted", func(c *step.Ctx) { c.C.Preempt++ }).Touches(step.OwnCPU),
 			step.Call("__schedule"),
-			step.Do("sched_preempt_enable_no_resched", "this task is back, perhaps on another CPU", func(c *step.Ctx) { c.C.Preempt-- }),
+			step.Do("sched_preempt_enable_no_resched", "this task is back, perhaps on another CPU", func(c *step.Ctx) { c.C.Preempt-- }).Touches(step.OwnCPU),
 			step.While("need_resched()", func(c *step.Ctx) bool { return c.C.NeedResched }, step.Seq{
-				step.Do("preempt_disable", "somebody with a better claim came meanwhile", func(c *step.Ctx) { c.C.Preempt++ }),
+				step.Do("preempt_disable", "somebody with a better claim came meanwhile", func(c *step.Ctx) { c.C.Preempt++ }).Touches(step.OwnCPU),
 				step.Call("__schedule"),
-				step.Do("sched_preempt_enable_no_resched", "this task is back, perhaps on another CPU", func(c *step.Ctx) { c.C.Preempt-- }),
+				step.Do("sched_preempt_enable_no_resched", "this task is back, perhaps on another CPU", func(c *step.Ctx) { c.C.Preempt-- }).Touches(step.OwnCPU),
 			}),
 		},
 	},
@@ -166,7 +167,7 @@ var schedulePaths = []*step.Path{
 		Name: "__schedule", Since: machine.V4_4, Until: machine.V5_0,
 		Source: "kernel/sched/core.c:__schedule (4.4)",
 		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: the preempt_count that do_exit took once too often is taken back here in Linux; see do_task_dead.",
-		Body: scheduleBody(step.Seq{step.Do("smp_mb__before_spinlock", "the sleeper's state is visible before the queue changes", (*step.Ctx).Barrier), rqLock("raw_spin_lock_irq(&rq->lock)")},
+		Body: scheduleBody(step.Seq{step.Do("smp_mb__before_spinlock", "the sleeper's state is visible before the queue changes", (*step.Ctx).Barrier).Touches(step.OwnCPU, step.StoreBuffer), rqLock("raw_spin_lock_irq(&rq->lock)")},
 			"deactivate_task", switchRq("rq->curr = next", false), "raw_spin_unlock_irq(&rq->lock)", true),
 	},
 	{
@@ -193,7 +194,7 @@ var schedulePaths = []*step.Path{
 		Doc:    "The first thing a new task does: finish the switch that brought it here. Departs: a new task's own preempt_count is 1, and finish_lock_switch takes that back; the machine counts for each CPU, and a switch leaves 2 there.",
 		Body: step.Seq{
 			step.Call("finish_task_switch"),
-			step.Ours("preempt_count = 0", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- }),
+			step.Ours("preempt_count = 0", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- }).Touches(step.OwnCPU),
 		},
 	},
 	{

@@ -23,7 +23,7 @@ func unlockPi() step.Node {
 	return step.Do("raw_spin_unlock_irqrestore(&p->pi_lock)", "the next waker may look", func(c *step.Ctx) {
 		c.T(c.F.Next).PiLockedBy = machine.NoCPU
 		irqRestore(c)
-	})
+	}).Touches(step.Held)
 }
 
 // irqSave is local_irq_save; N keeps whether irqRestore turns interrupts on again.
@@ -80,12 +80,12 @@ func wakeInPlace() step.Seq {
 
 func enqueueOn() step.Seq {
 	return step.Seq{
-		step.Do("set_task_cpu", "it shall run there", func(c *step.Ctx) { c.T(c.F.Next).CPU = c.F.CPU }),
+		step.Do("set_task_cpu", "it shall run there", func(c *step.Ctx) { c.T(c.F.Next).CPU = c.F.CPU }).Touches(step.Held),
 		lockRqOf("rq_lock", "the queue that it goes to"),
 		step.Do("ttwu_do_activate", "on the queue, and runnable", func(c *step.Ctx) {
 			activate(c)
 			unlockRqOf(c)
-		}),
+		}).Touches(step.Held),
 	}
 }
 
@@ -208,7 +208,7 @@ var wakeupPaths = []*step.Path{
 					nextOnWakeList(c)
 				}),
 			}),
-			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }),
+			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }).Touches(step.Held),
 		},
 	},
 	{
@@ -260,7 +260,7 @@ var wakeupPaths = []*step.Path{
 				step.Do("activate_task", "there it may be picked", func(c *step.Ctx) {
 					c.T(c.F.Next).OnRQ = machine.OnRQQueued
 					unlockRqOf(c)
-				})), nil),
+				}).Touches(step.Held)), nil),
 			unlockPi(),
 		},
 	},

@@ -56,6 +56,9 @@ type Node struct {
 	then    Seq
 	orElse  Seq
 	ours    bool
+	touches Touch
+	// touchesSince is the first release for which touches is said.
+	touchesSince machine.Release
 	// switches marks a step that may move the CPU to another stack.
 	switches bool
 }

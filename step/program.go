@@ -47,6 +47,8 @@ type Instr struct {
 	Ours  bool // no kernel symbol stands behind the label
 	Path  *Path
 
+	Touches Touch // what the step declares; Anything of what is no step
+
 	step   bool
 	bind   func(caller, callee *machine.Frame)
 	result func(caller, callee *machine.Frame)
@@ -61,8 +63,9 @@ type Program struct {
 	info    []Instr // for each instruction of code
 	choices []func(*Ctx) int
 
-	paths  []*Path
-	byName []entry // sorted
+	paths   []*Path
+	byName  []entry // sorted
+	release machine.Release
 }
 
 // entry is where a path begins.
@@ -74,7 +77,7 @@ type entry struct {
 // Link selects, out of all paths, those that hold for c and resolves their calls. A name that no
 // path of this machine carries, or that two of them do, is a mistake in the tables.
 func Link(c *machine.Config, all ...[]*Path) (*Program, error) {
-	p := &Program{}
+	p := &Program{release: c.Release}
 	p.emit(instr{op: opHalt}, Instr{Label: "none"})
 	for _, group := range all {
 		for _, path := range group {
@@ -158,6 +161,9 @@ func (p *Program) compileNode(path *Path, n Node) {
 	info := Instr{Label: n.label, Why: n.why, Ours: n.ours, Path: path, bind: n.bind, result: n.result}
 	switch n.kind {
 	case nodeStep:
+		if p.release >= n.touchesSince {
+			info.Touches = n.touches
+		}
 		p.emit(p.compileStep(n), info)
 	case nodeCall:
 		op := opCall

@@ -132,9 +132,9 @@ var fpsimdPaths = []*step.Path{
 				if c.Task().MM != machine.NoMM && !isForeign(c) {
 					copy(savedVectors(c, c.C.Current), vectors(c))
 				}
-			}),
+			}).Touches(step.Held),
 			step.If("next has an mm", func(c *step.Ctx) bool { return c.T(c.F.Next).MM != machine.NoMM },
-				step.Then(step.Do(fpsimdUpdate, compareWhy, updateForeign(wrongTask, wrongCPU))), nil),
+				step.Then(step.Do(fpsimdUpdate, compareWhy, updateForeign(wrongTask, wrongCPU)).Touches(step.Held)), nil),
 		},
 	},
 	{
@@ -142,8 +142,8 @@ var fpsimdPaths = []*step.Path{
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_thread_switch (4.20, 6.1)",
 		Doc:    "Saves what is prev's, and finds out whether next has to load. A kernel thread always mismatches. Departs: SVE and SME are left out.",
 		Body: step.Seq{
-			step.Do("fpsimd_save", "prev's registers go to memory if they hold its most recent values", fpsimdSave),
-			step.Do(fpsimdUpdate, compareWhy, updateForeign(wrongTask, wrongCPU)),
+			step.Do("fpsimd_save", "prev's registers go to memory if they hold its most recent values", fpsimdSave).Touches(step.Held),
+			step.Do(fpsimdUpdate, compareWhy, updateForeign(wrongTask, wrongCPU)).Touches(step.Held),
 		},
 	},
 	{
@@ -152,13 +152,13 @@ var fpsimdPaths = []*step.Path{
 		Doc:    "Saves what is prev's, user state or the kernel's own, and finds out whether next has to load. Departs: SVE and SME are left out.",
 		Body: step.Seq{
 			step.If("prev uses them in the kernel", func(c *step.Ctx) bool { return usesKernelFP(c.Task()) },
-				step.Then(step.Do("fpsimd_save_kernel_state", "prev was preempted between kernel_neon_begin and kernel_neon_end", saveKernelState)),
-				step.Else(step.Do("fpsimd_save_user_state", "prev's registers go to memory if they hold its most recent values", fpsimdSave))),
+				step.Then(step.Do("fpsimd_save_kernel_state", "prev was preempted between kernel_neon_begin and kernel_neon_end", saveKernelState).Touches(step.Held)),
+				step.Else(step.Do("fpsimd_save_user_state", "prev's registers go to memory if they hold its most recent values", fpsimdSave).Touches(step.Held))),
 			step.If("next uses them in the kernel", func(c *step.Ctx) bool { return usesKernelFP(c.T(c.F.Next)) },
 				step.Then(
-					step.Do("fpsimd_flush_cpu_state", "what was loaded here last is about to be overwritten", flushCPUState),
-					step.Do(loadKernelLabel, loadKernelWhy, loadKernelState)),
-				step.Else(step.Do(fpsimdUpdate, compareWhy, updateForeign(wrongTask, wrongCPU)))),
+					step.Do("fpsimd_flush_cpu_state", "what was loaded here last is about to be overwritten", flushCPUState).Touches(step.Held),
+					step.Do(loadKernelLabel, loadKernelWhy, loadKernelState).Touches(step.Held)),
+				step.Else(step.Do(fpsimdUpdate, compareWhy, updateForeign(wrongTask, wrongCPU)).Touches(step.Held))),
 		},
 	},
 	restoreCurrent(machine.V4_4, machine.V5_0, "4.4", held44),
@@ -173,8 +173,8 @@ var fpsimdPaths = []*step.Path{
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_save_and_flush_current_state (7.3; since 6.16)",
 		Doc:    "The running task's values are in memory, and nowhere else: whoever changes them there need not look at the registers. Up to 6.15 they were valid in the registers as well.",
 		Body: held(held61,
-			step.Do("fpsimd_save_user_state", saveWhy, fpsimdSave),
-			step.Do("fpsimd_flush_task_state", "user mode has to load again", func(c *step.Ctx) { flushTaskState(c, c.C.Current) })),
+			step.Do("fpsimd_save_user_state", saveWhy, fpsimdSave).Touches(step.OwnCPU),
+			step.Do("fpsimd_flush_task_state", "user mode has to load again", func(c *step.Ctx) { flushTaskState(c, c.C.Current) }).Touches(step.OwnCPU)),
 	},
 	returnToUser(machine.V4_4, machine.V5_0, "entry.S:ret_to_user, work_pending, arch/arm64/kernel/signal.c:do_notify_resume (4.4)", "disable_irq", "enable_irq"),
 	returnToUser(machine.V5_0, machine.V6_12, "signal.c:do_notify_resume (4.20, 6.1)", "local_daif_mask", "local_daif_restore"),
@@ -193,9 +193,9 @@ func restoreCurrent(since, until machine.Release, read string, how [2]string) *s
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_restore_current_state (" + read + ")",
 		Doc:    "On the way to user mode: the task's values come into the registers, and both notes say so. The flag is looked at again, for a switch may have come before preemption was off.",
 		Body: held(how, step.If("TIF_FOREIGN_FPSTATE", isForeign, step.Then(
-			step.Do("test_and_clear_thread_flag", "what is about to be loaded is the task's", func(c *step.Ctx) { setForeign(c.Task(), false) }),
-			step.Do("task_fpsimd_load", "the task's values from memory", func(c *step.Ctx) { copy(vectors(c), savedVectors(c, c.C.Current)) }),
-			step.Do("fpsimd_bind_task_to_cpu", "the CPU notes the task, the task notes the CPU", bindTask)), nil)),
+			step.Do("test_and_clear_thread_flag", "what is about to be loaded is the task's", func(c *step.Ctx) { setForeign(c.Task(), false) }).Touches(step.OwnCPU),
+			step.Do("task_fpsimd_load", "the task's values from memory", func(c *step.Ctx) { copy(vectors(c), savedVectors(c, c.C.Current)) }).Touches(step.OwnCPU),
+			step.Do("fpsimd_bind_task_to_cpu", "the CPU notes the task, the task notes the CPU", bindTask).Touches(step.OwnCPU)), nil)),
 	}
 }
 
@@ -204,7 +204,7 @@ func preserveCurrent(since, until machine.Release, read, label string, how [2]st
 		Name: "fpsimd_preserve_current_state", Since: since, Until: until, Only: withVectors,
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_preserve_current_state (" + read + ")",
 		Doc:    "The running task's values are in memory, for a copy of the task or for a signal frame.",
-		Body:   held(how, step.Do(label, saveWhy, fpsimdSave)),
+		Body:   held(how, step.Do(label, saveWhy, fpsimdSave).Touches(step.OwnCPU)),
 	}
 }
 
@@ -229,8 +229,8 @@ func returnToUser(since, until machine.Release, source, mask, unmask string) *st
 
 // flushThread is fpsimd_flush_thread, of exec.
 func flushThread(since, until machine.Release, read string, how [2]string, clearFirst bool) *step.Path {
-	flush := step.Do("fpsimd_flush_task_state", "no CPU has the new program's values", func(c *step.Ctx) { flushTaskState(c, c.C.Current) })
-	zero := step.Do("memset(fpsimd_state)", "the new program begins with empty registers", func(c *step.Ctx) { clear(savedVectors(c, c.C.Current)) })
+	flush := step.Do("fpsimd_flush_task_state", "no CPU has the new program's values", func(c *step.Ctx) { flushTaskState(c, c.C.Current) }).Touches(step.OwnCPU)
+	zero := step.Do("memset(fpsimd_state)", "the new program begins with empty registers", func(c *step.Ctx) { clear(savedVectors(c, c.C.Current)) }).Touches(step.OwnCPU)
 	p := &step.Path{
 		Name: "fpsimd_flush_thread", Since: since, Until: until, Only: withVectors,
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_flush_thread (" + read + ")",

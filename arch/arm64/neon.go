@@ -14,7 +14,7 @@ func saveIfUser(c *step.Ctx) {
 }
 
 func flushCPU() step.Node {
-	return step.Do("fpsimd_flush_cpu_state", "whoever goes to user mode here has to load again", flushCPUState)
+	return step.Do("fpsimd_flush_cpu_state", "whoever goes to user mode here has to load again", flushCPUState).Touches(step.OwnCPU)
 }
 
 // neonBegin is kernel_neon_begin up to 6.7: there is no switch until kernel_neon_end.
@@ -23,7 +23,7 @@ func neonBegin(since, until machine.Release, read, hold, save string, do func(*s
 		Name: "kernel_neon_begin", Since: since, Until: until, Only: withVectors,
 		Source: "arch/arm64/kernel/fpsimd.c:kernel_neon_begin (" + read + ")",
 		Doc:    "The kernel takes the vector registers for itself, and cannot be preempted until it is done. Departs: use in interrupts is left out.",
-		Body:   step.Seq{holdFPSIMD(hold), step.Do(save, "the user's values go to memory if they are in the registers", do), flushCPU(), kernelComputes()},
+		Body:   step.Seq{holdFPSIMD(hold), step.Do(save, "the user's values go to memory if they are in the registers", do).Touches(step.OwnCPU), flushCPU(), kernelComputes()},
 	}
 }
 
@@ -45,7 +45,7 @@ var neonPaths = []*step.Path{
 		Source: "arch/arm64/kernel/fpsimd.c:kernel_neon_begin (6.12, 7.3; since 6.8)",
 		Doc:    "The kernel takes the vector registers for itself. It can be preempted: they are then switched with the task. Departs: use in softirqs is left out; in 7.3 the caller brings the memory to which they are saved.",
 		Body: append(held(held61,
-			step.Do("fpsimd_save_user_state", "the user's values go to memory if they are in the registers", fpsimdSave),
+			step.Do("fpsimd_save_user_state", "the user's values go to memory if they are in the registers", fpsimdSave).Touches(step.OwnCPU),
 			step.Do("TIF_KERNEL_FPSTATE", "a switch from here on saves what the kernel computes", func(c *step.Ctx) { c.Task().Flags |= machine.TIFKernelFPState }),
 			flushCPU()), kernelComputes()),
 	},

@@ -215,7 +215,7 @@ var contextPaths = []*step.Path{
 		Name: "init_new_context", Since: machine.V4_4, Until: machine.V6_1,
 		Source: "arch/arm64/include/asm/mmu_context.h:init_new_context (4.4, 4.20)",
 		Doc:    "A new address space has no ASID.",
-		Body:   step.Seq{step.Do("init_new_context", "no ASID before the first switch to it", func(c *step.Ctx) { c.MM(c.F.MM).ContextID = 0 })},
+		Body:   step.Seq{step.Do("init_new_context", "no ASID before the first switch to it", func(c *step.Ctx) { c.MM(c.F.MM).ContextID = 0 }).Touches(step.OwnTask)},
 	},
 	{
 		Name: "init_new_context", Since: machine.V6_1,
@@ -224,7 +224,7 @@ var contextPaths = []*step.Path{
 		Body: step.Seq{step.Do("init_new_context", "no ASID before the first switch to it", func(c *step.Ctx) {
 			mm := c.MM(c.F.MM)
 			mm.ContextID, mm.Pinned = 0, 0
-		})},
+		}).Touches(step.OwnTask)},
 	},
 	{
 		Name: "destroy_context", Since: machine.V4_4,

@@ -23,7 +23,7 @@ func debugSwitchState() step.Node {
 		if !c.C.IRQOff {
 			c.Broken("I20", "WARN: registers are switched with interrupts on")
 		}
-	})
+	}).Touches(step.Held)
 }
 
 func tlsPreserve() step.Node {
@@ -36,7 +36,7 @@ func tlsLoad() step.Node {
 	return step.Do("tls_thread_switch", "next's thread pointer; tpidrro_el0 is for 32-bit programs and otherwise 0", func(c *step.Ctx) {
 		regs(c).TPIDRRO = 0
 		regs(c).TPIDR = thread(c, c.F.Next).TP
-	})
+	}).Touches(step.Held)
 }
 
 func breakpoints() step.Node {

@@ -95,8 +95,8 @@ var userRegisterPaths = []*step.Path{
 		Source: "none: what a user program does",
 		Doc:    "User code finds in its registers what it left there, and puts something else into some.",
 		Body: step.Seq{
-			step.Ours("user registers", "x0 to x30, v0 to v31 and tpidr_el0 are what this program left in them, wherever that was", findUserRegisters),
-			step.Ours("user code", "the program computes with them", useRegisters),
+			step.Ours("user registers", "x0 to x30, v0 to v31 and tpidr_el0 are what this program left in them, wherever that was", findUserRegisters).Touches(step.Held),
+			step.Ours("user code", "the program computes with them", useRegisters).Touches(step.Held),
 		},
 	},
 	{

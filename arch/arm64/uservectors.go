@@ -51,8 +51,8 @@ var userVectorPaths = []*step.Path{
 		Source: "none: what a user program does",
 		Doc:    "User code finds in its vector registers what it left there, and puts something else into them.",
 		Body: step.Seq{
-			step.Ours("user registers", "v0 to v31 are what this program left in them, wherever that was", findVectors),
-			step.Ours("user code", "the program computes with them", useVectors),
+			step.Ours("user registers", "v0 to v31 are what this program left in them, wherever that was", findVectors).Touches(step.Held),
+			step.Ours("user code", "the program computes with them", useVectors).Touches(step.Held),
 		},
 	},
 	{

@@ -60,7 +60,7 @@ func kernelComputes() step.Node {
 		for i := range vectors(c) {
 			vectors(c)[i] = kernel.Mark(c.Task(), ofKernelFP, i)
 		}
-	})
+	}).Touches(step.OwnCPU)
 }
 
 func kernelComputed() step.Node {
@@ -71,7 +71,7 @@ func kernelComputed() step.Node {
 		if !c.S.Config.Registers {
 			fpThread(c, c.C.Current).KernelLeft[0] = 0
 		}
-	})
+	}).Touches(step.OwnCPU)
 }
 
 func hasComputed(c *step.Ctx) bool {

@@ -18,7 +18,7 @@ var kernelHalfPaths = []*step.Path{
 		Doc:    "A new root begins with the kernel's top-level entries.",
 		Body: step.Seq{step.Do("pgd_ctor", "the kernel's top-level entries are copied; what they point to is shared", func(c *step.Ctx) {
 			copyKernelHalf(c, c.F.MM)
-		})},
+		}).Touches(step.OwnTask)},
 	},
 	{
 		Name:   "destroy_context",

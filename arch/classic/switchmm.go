@@ -88,7 +88,7 @@ var switchPaths = []*step.Path{
 		Name:   "__switch_to",
 		Source: "arch/x86/kernel/process_32.c:__switch_to (2.6.32 to 7.3)",
 		Doc:    "FPU, segments, the stack that interrupts use. Departs: their contents are left out; Linux comes here when the stack is next's already.",
-		Body:   step.Seq{step.Do("__switch_to", "FPU, segments and the stack for interrupts become next's", func(*step.Ctx) {})},
+		Body:   step.Seq{step.Do("__switch_to", "FPU, segments and the stack for interrupts become next's", func(*step.Ctx) {}).Touches(step.Held)},
 	},
 	{
 		Name:   "arch_exit_to_user_mode",

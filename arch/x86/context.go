@@ -17,7 +17,7 @@ var contextPaths = []*step.Path{
 		Doc:    "A number that no address space had before, and a first generation. Departs: mm_init has drawn the number already (MM.Serial).",
 		Body: step.Seq{step.Do("mm->context.tlb_gen = 0", "nothing was ever unmapped from it, so no TLB can be behind", func(c *step.Ctx) {
 			c.MM(c.F.MM).TLBGen = 0
-		})},
+		}).Touches(step.OwnTask)},
 	},
 	{
 		Name:   "destroy_context",

@@ -80,8 +80,8 @@ var switchToPaths = []*step.Path{
 		Source: "arch/x86/kernel/process_64.c:__switch_to (2.6.32 to 7.3, where the first step is switch_fpu)",
 		Doc:    "What is per task beside stack and address space. Departs: registers have no contents here, and the stack moves in the step after this path rather than before; nothing between the two can tell.",
 		Body: step.Seq{
-			step.Do("switch_fpu_prepare", "prev's FPU registers, fs and gs go to memory before next's replace them", func(*step.Ctx) {}),
-			step.Do("update_task_stack", "the next interrupt from user mode begins on next's stack", func(*step.Ctx) {}),
+			step.Do("switch_fpu_prepare", "prev's FPU registers, fs and gs go to memory before next's replace them", func(*step.Ctx) {}).Touches(step.Held),
+			step.Do("update_task_stack", "the next interrupt from user mode begins on next's stack", func(*step.Ctx) {}).Touches(step.Held),
 		},
 	},
 	{
@@ -95,18 +95,18 @@ var switchToPaths = []*step.Path{
 		Name: "__switch_to", Since: machine.V4_4, Until: machine.V6_1, Only: withRegisters,
 		Source: "arch/x86/kernel/process_64.c:__switch_to (4.19)",
 		Doc:    "What is per task beside stack and address space. Departs: TLS descriptors, debug registers and I/O bitmaps are left out.",
-		Body: step.Seq{saveFPU("switch_fpu_prepare"), saveSegments(), switchDataSegments(), loadBases(), loadFPUNow("switch_fpu_finish"), currentTask(), topOfStack(),
-			loadSP0("update_task_stack"), returnPrev()},
+		Body: step.Seq{saveFPU("switch_fpu_prepare").Touches(step.Held), saveSegments(), switchDataSegments(), loadBases(), loadFPUNow("switch_fpu_finish"), currentTask(), topOfStack(),
+			loadSP0("update_task_stack").Touches(step.Held), returnPrev()},
 	},
 	{
 		Name: "__switch_to", Since: machine.V6_1, Until: machine.V7_3, Only: withRegisters,
 		Source: "arch/x86/kernel/process_64.c:__switch_to (6.1, 6.12)",
 		Doc:    "What is per task beside stack and address space. " + switchToDeparts,
 		Body: step.Seq{
-			step.If("!TIF_NEED_FPU_LOAD", fpuInRegisters, step.Then(saveFPU("switch_fpu_prepare")), nil),
+			step.If("!TIF_NEED_FPU_LOAD", fpuInRegisters, step.Then(saveFPU("switch_fpu_prepare").Touches(step.Held)), nil),
 			saveSegments(), switchDataSegments(), loadBases(), loadPKRU(), currentTask(), topOfStack(),
 			step.Do("switch_fpu_finish", "next loads its FPU registers on the way to user mode, if it gets there", func(c *step.Ctx) { setNeedFPULoad(c.T(c.F.Next), true) }),
-			loadSP0("update_task_stack"), returnPrev()},
+			loadSP0("update_task_stack").Touches(step.Held), returnPrev()},
 	},
 	{
 		Name: "__switch_to", Since: machine.V7_3, Only: withRegisters,
@@ -115,7 +115,7 @@ var switchToPaths = []*step.Path{
 		Body: step.Seq{
 			step.If("!TIF_NEED_FPU_LOAD", fpuInRegisters, step.Then(switchFPU()), nil),
 			saveSegments(), switchDataSegments(), loadBases(), loadPKRU(), currentTask(), topOfStack(),
-			loadSP0("update_task_stack"), returnPrev()},
+			loadSP0("update_task_stack").Touches(step.Held), returnPrev()},
 	},
 }
 

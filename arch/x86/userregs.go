@@ -159,8 +159,8 @@ var userRegisterPaths = []*step.Path{
 		Source: "none: what a user program does",
 		Doc:    "User code finds in its registers what it left there, and puts something else into some.",
 		Body: step.Seq{
-			step.Ours("user registers", "all that this program left in registers is in them, wherever that was", findUserRegisters),
-			step.Ours("user code", "the program computes with them", useRegisters),
+			step.Ours("user registers", "all that this program left in registers is in them, wherever that was", findUserRegisters).Touches(step.Held),
+			step.Ours("user code", "the program computes with them", useRegisters).Touches(step.Held),
 		},
 	},
 	{
