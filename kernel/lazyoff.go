@@ -58,7 +58,7 @@ func lazyOffPaths(c *machine.Config) []*step.Path {
 			step.Do("smp_mb", "membarrier needs a barrier after mm is set", (*step.Ctx).Barrier),
 		}},
 		{Name: "kthread_unuse_mm", Source: "none: lazy = off", Doc: "Back to init_mm, then the real reference goes.", Body: step.Seq{
-			step.Do("mm = tsk->mm", "what was used", func(c *step.Ctx) { c.F.MM = c.Task().MM; c.Barrier() }).Touches(step.OwnTask),
+			step.Do("mm = tsk->mm", "what was used", func(c *step.Ctx) { c.F.MM = c.Task().MM; c.Barrier() }).Touches(step.OwnTask, step.StoreBuffer),
 			irqDisable("mm and the root change together").Touches(step.OwnCPU),
 			step.Do("tsk->mm = NULL", "no address space", clearKthreadMM), standOnInit, leave, irqEnable("on the kernel's own root"),
 			step.Do("atomic_dec_and_test", "the real reference goes", func(c *step.Ctx) {
