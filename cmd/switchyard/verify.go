@@ -59,6 +59,9 @@ func verifyRecording(ctx context.Context, file string) (*verify.Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	if report.Cut != nil && report.Switches == 0 {
+		return nil, fmt.Errorf("%s: %w; no switch stands before that", file, report.Cut)
+	}
 	return report, nil
 }
 
