@@ -107,6 +107,7 @@ func rule(r *Result) string {
 // The normal form takes away what nobody will look at: whatever happens next comes out the same with it and
 // without. Random walks of a machine that is never tidied, beside one that always is.
 func TestNormalFormChangesNothing(t *testing.T) {
+	slowUnderRace(t)
 	for _, m := range Models() {
 		for _, rel := range machine.Releases() {
 			if rel < m.Since {
@@ -126,6 +127,7 @@ func TestNormalFormChangesNothing(t *testing.T) {
 
 // Likewise where one rollover follows the other, with generations counted anew and with a bound.
 func TestIDsOfOldGenerationsChangeNothing(t *testing.T) {
+	slowUnderRace(t)
 	for _, rel := range machine.Releases() {
 		for _, bound := range []int{-1, 9} {
 			m, err := FindModel("asid")

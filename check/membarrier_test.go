@@ -14,6 +14,7 @@ import (
 
 // With store buffers too, quiet steps are quiet.
 func TestQuietStepsWithStoreBuffers(t *testing.T) {
+	slowUnderRace(t)
 	for _, c := range []machine.Config{
 		{Release: machine.V5_0, Arch: machine.X86, PCID: true, Memory: machine.TSO},
 		{Release: machine.Newest, Arch: machine.X86, PCID: true, Memory: machine.TSO},
@@ -51,6 +52,7 @@ func searchMembarrier(t *testing.T, s Setup) *Result {
 // What Linux got wrong up to 5.10 is wrong in 5.0: the sync-core form on x86; exit_mm, exec_mmap (up to 5.3)
 // and kthread_use_mm on arm64.
 func TestMembarrierUpTo510(t *testing.T) {
+	slowUnderRace(t)
 	secondsLong(t)
 	arm := machine.ARM64
 	for _, s := range []Setup{
@@ -77,6 +79,7 @@ func TestMembarrierUpTo510(t *testing.T) {
 // borrower, has nothing to do. Neither 6.1 nor 7.3 serialises it in kthread_use_mm. If they did, the rule would
 // hold.
 func TestSyncCorePastKthreadUseMM(t *testing.T) {
+	slowUnderRace(t)
 	s := Setup{Release: machine.Newest, Size: Size{Tasks: 3, MMs: 1}, Actions: []string{"sleep", "use", "sync-core"}}
 	if got := rule(searchMembarrier(t, s)); got != "I22" {
 		t.Errorf("as it is: %q", got)
@@ -97,6 +100,7 @@ func TestSyncCorePastKthreadUseMM(t *testing.T) {
 // queue goes on saying so: GLOBAL_EXPEDITED passes over a CPU that runs a registered process. Without the
 // early return the rule would hold, as it does in 5.0, which looks at the mm itself.
 func TestGlobalExpeditedPastBorrower(t *testing.T) {
+	slowUnderRace(t)
 	secondsLong(t)
 	s := Setup{Release: machine.Newest, Size: Size{Tasks: 3, MMs: 1}, Actions: []string{"sleep", "use", "global"}}
 	if got := rule(searchMembarrier(t, s)); got != "I22" {
@@ -152,6 +156,7 @@ func searchEdited(t *testing.T, s Setup, e kernel.Edit) *Result {
 
 // A full search finds each of the breaks too.
 func TestMembarrierBreaksInFull(t *testing.T) {
+	slowUnderRace(t)
 	secondsLong(t)
 	for _, b := range Breaks() {
 		if b.Model != "membarrier" {
@@ -167,6 +172,7 @@ func TestMembarrierBreaksInFull(t *testing.T) {
 
 // Each barrier that membarrier counts on is missed on arm64, where no other one stands in for it.
 func TestEachBarrierCounts(t *testing.T) {
+	slowUnderRace(t)
 	arm := machine.ARM64
 	s := Setup{Release: machine.Newest, Arch: &arm, Size: Size{Tasks: 3, MMs: 1}, Actions: []string{"sleep", "use", "membarrier"}}
 	for _, at := range [][2]string{

@@ -125,6 +125,7 @@ func (d *diamonds) name(a *action) string {
 
 // TestQuietStepsAreQuiet looks at every state of small models, in every release.
 func TestQuietStepsAreQuiet(t *testing.T) {
+	slowUnderRace(t)
 	for _, c := range quietConfigs() {
 		t.Run(fmt.Sprintf("%s %s %v", c.Arch, c.Release, c.FPSIMD), func(t *testing.T) {
 			worlds := quietWorlds
