@@ -72,6 +72,7 @@ func reference(w *World) (distinct, generated, depth int, broken string) {
 // The slow and obvious way finds the same numbers; reduced and plain searches find the same verdict; and
 // the number of workers makes no difference.
 func TestSearchesAgree(t *testing.T) {
+	slowUnderRace(t)
 	for _, m := range Models() {
 		for _, rel := range machine.Releases() {
 			if rel < m.Since || (testing.Short() || raceDetector) && rel != machine.Newest {

@@ -15,6 +15,7 @@ var slow = []string{"asid-no-reserved", "x86-lazy-mask-without-barrier", "x86-la
 
 // Each bug is found, and the way to it that is told replays.
 func TestBreaksAreFound(t *testing.T) {
+	slowUnderRace(t)
 	for i, b := range Breaks() {
 		if raceDetector && i%6 != 0 {
 			continue // what they do to memory is the same
@@ -54,6 +55,7 @@ func TestBreaksAreFound(t *testing.T) {
 
 // Where a break needs a machine or a place to begin of its own, the intact paths hold there.
 func TestIntactHoldsWhereBreaksDoNot(t *testing.T) {
+	slowUnderRace(t)
 	for _, b := range Breaks() {
 		own, ok := needs[b.variation]
 		if !ok || !slices.Contains(own.options, "used-up") || own.size.Tasks > 3 && own.size.Generations > 2 { // which takes minutes

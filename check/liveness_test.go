@@ -11,6 +11,7 @@ import (
 
 // On intact paths what is begun ends, in every release, and reduced and plain searches agree on it.
 func TestWhatIsBegunEnds(t *testing.T) {
+	slowUnderRace(t)
 	for _, m := range Models() {
 		for _, rel := range machine.Releases() {
 			if rel < m.Since || (testing.Short() || raceDetector) && rel != machine.Newest {
@@ -34,6 +35,7 @@ func TestWhatIsBegunEnds(t *testing.T) {
 
 // Breaks of what has to happen are seen with reductions off, too, and none of them breaks anything else.
 func TestLivenessBreaksAreFoundPlain(t *testing.T) {
+	slowUnderRace(t)
 	if testing.Short() || raceDetector {
 		t.Skip("takes seconds")
 	}
@@ -136,6 +138,7 @@ func (g *graph) stuck(i int) bool {
 // What the engine says of small graphs is what the obvious way says, and the way that it tells leads to a
 // state that is stuck, and stays there.
 func TestLivenessAgreesWithTheObviousWay(t *testing.T) {
+	slowUnderRace(t)
 	stuck, loops, circles := 0, 0, 0
 	for seed := range uint64(600) {
 		g := randomGraph(rand.New(rand.NewPCG(seed, 7)))

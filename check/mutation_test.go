@@ -102,6 +102,7 @@ func (tr *mutationTrial) intact(t *testing.T) {
 
 // TestMutations puts the rule lines, spoilt one at a time, through the models.
 func TestMutations(t *testing.T) {
+	slowUnderRace(t)
 	if !*mutateAll {
 		t.Skip("takes minutes: -mutations")
 	}

@@ -31,6 +31,7 @@ func left(t *testing.T, dir string) int {
 // With little memory states go to disk, and all that is found is what is found in memory. Nothing stays on
 // disk.
 func TestDiskMakesNoDifference(t *testing.T) {
+	slowUnderRace(t)
 	for _, c := range []struct {
 		model  string
 		setup  Setup

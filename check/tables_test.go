@@ -38,6 +38,7 @@ var bugs = map[string]string{"asid 4.4": "I17"}
 
 // TestReleases sees every model through at its default size, in every release that it makes sense in.
 func TestReleases(t *testing.T) {
+	slowUnderRace(t)
 	if !*allReleases {
 		t.Skip("takes minutes: -releases")
 	}

@@ -9,6 +9,7 @@ import (
 
 // What the defaults of fpsimd leave out holds as well: signals, and the task_struct of a dead task.
 func TestVectorsBesideTheDefault(t *testing.T) {
+	slowUnderRace(t)
 	if testing.Short() || raceDetector {
 		t.Skip("takes seconds")
 	}
@@ -31,6 +32,7 @@ func TestVectorsBesideTheDefault(t *testing.T) {
 // Values are called after who must find them, whatever they were called before: a child that waits for its
 // parent's is found under one name, and what nobody waits for is one value.
 func TestVectorNames(t *testing.T) {
+	slowUnderRace(t)
 	w := buildModel(t, "fpsimd", Setup{Release: machine.Newest, NoReduction: true})
 	s := w.begin[0].Clone()
 	for i := range s.ARM64FPThreads {
