@@ -85,6 +85,6 @@ func preemptDisable(why string) step.Node {
 	return step.Do("preempt_disable", why, func(c *step.Ctx) { c.C.Preempt++ })
 }
 
-func preemptEnable() step.Node {
-	return step.Do("preempt_enable", "the switch is over: this task may be preempted again", func(c *step.Ctx) { c.C.Preempt-- }).Touches(step.OwnCPU)
+func preemptEnable(why string) step.Node {
+	return step.Do("preempt_enable", why, func(c *step.Ctx) { c.C.Preempt-- })
 }

@@ -109,7 +109,7 @@ func privateExpedited(form membarrierForm) step.Seq {
 func (form membarrierForm) body() step.Seq {
 	ask := step.Seq{
 		step.While("another CPU to look at", moreInMask, step.Seq{form.look}),
-		step.Do("preempt_disable", "who asks and who waits for the answers is one CPU", func(c *step.Ctx) { c.C.Preempt++ }),
+		preemptDisable("who asks and who waits for the answers is one CPU"),
 		askMask(form.call),
 	}
 	ask = append(ask, form.own...)
@@ -215,7 +215,7 @@ var membarrierPaths = []*step.Path{
 				})
 			}),
 			waitForCalls(),
-			step.Do("preempt_enable", "every run queue knows", func(c *step.Ctx) { c.C.Preempt-- }),
+			preemptEnable("every run queue knows"),
 		},
 	},
 }

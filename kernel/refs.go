@@ -222,7 +222,7 @@ var refPaths = []*step.Path{
 				step.Call("do_shoot_lazy_tlb"),
 				step.Do("local_irq_restore", "this CPU is done; the others may not be", func(c *step.Ctx) { c.C.IRQOff = false })), nil),
 			waitForCalls(),
-			step.Do("preempt_enable", "nobody borrows the dying address space any more", func(c *step.Ctx) { c.C.Preempt-- }),
+			preemptEnable("nobody borrows the dying address space any more"),
 		},
 	},
 	{

@@ -147,11 +147,11 @@ var schedulePaths = []*step.Path{
 		Source: "kernel/sched/core.c:schedule (4.4 to 7.3; kernel/sched.c in 2.6.32)",
 		Doc:    "Gives up the CPU. Departs: work that is submitted before sleeping (block plugs, workqueues) is left out.",
 		Body: step.Seq{
-			step.Do("preempt_disable", "the switch itself cannot be preempted", func(c *step.Ctx) { c.C.Preempt++ }).Touches(step.OwnCPU),
+			preemptDisable("the switch itself cannot be preempted").Touches(step.OwnCPU),
 			step.Call("__schedule"),
 			step.Do("sched_preempt_enable_no_resched", "this task is back, perhaps on another CPU", func(c *step.Ctx) { c.C.Preempt-- }).Touches(step.OwnCPU),
 			step.While("need_resched()", func(c *step.Ctx) bool { return c.C.NeedResched }, step.Seq{
-				step.Do("preempt_disable", "somebody with a better claim came meanwhile", func(c *step.Ctx) { c.C.Preempt++ }).Touches(step.OwnCPU),
+				preemptDisable("somebody with a better claim came meanwhile").Touches(step.OwnCPU),
 				step.Call("__schedule"),
 				step.Do("sched_preempt_enable_no_resched", "this task is back, perhaps on another CPU", func(c *step.Ctx) { c.C.Preempt-- }).Touches(step.OwnCPU),
 			}),
@@ -203,7 +203,7 @@ var schedulePaths = []*step.Path{
 		Doc:    "The first thing a new task does: finish the switch that brought it here.",
 		Body: step.Seq{
 			step.Call("finish_task_switch"),
-			preemptEnable(),
+			preemptEnable("the switch is over: this task may be preempted again").Touches(step.OwnCPU),
 		},
 	},
 	{

@@ -36,7 +36,7 @@ type PortWithVariations interface {
 
 // VariationsOf lists the variations that a machine with that port knows, those of the generic half first.
 func VariationsOf(port Port) []Variation {
-	all := slices.Concat(variations, wakeupVariations)
+	all := slices.Concat(variations, membarrierVariations, wakeupVariations)
 	if p, ok := port.(PortWithVariations); ok {
 		all = append(all, p.Variations()...)
 	}

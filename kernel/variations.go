@@ -34,7 +34,7 @@ func dropFirst(drop string) func(step.Node) step.Seq {
 
 func refcounted(c *machine.Config) bool { return c.Lazy == machine.LazyRefcount }
 
-var variations = append([]Variation{
+var variations = []Variation{
 	{
 		Name: "exit-mm-without-grab", Breaks: "I8", Until: machine.V6_12, Only: refcounted,
 		What:  "exit_mm takes no reference for the task that still stands on the root, so mmput frees it under its feet.",
@@ -153,4 +153,4 @@ var variations = append([]Variation{
 		What:  "The CPU goes offline without changing to init_mm first.",
 		Edits: []Edit{{"cpu_offline", "it is not init_mm", without}},
 	},
-}, membarrierVariations...)
+}

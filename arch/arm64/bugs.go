@@ -14,33 +14,29 @@ import (
 // XchgFastPath is the fast path up to 4.15 in later releases (fixed by a8ffaaa060b8; 4.4 has it anyway): a zero that a rollover left in
 // active_asids is overwritten, so the next rollover takes a stale id for the one in use.
 func XchgFastPath() []*step.Path {
-	s50, s612 := switch50, switch612
-	s50.fast, s612.fast = fastXchg, fastXchg
-	return slices.Concat(
-		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, "4.14"),
-		s612.paths(machine.V6_12, 0, "switch_mm_irqs_off", switchSource, "4.14"),
-	)
+	return withSwitch("4.14", func(s *switching) { s.fast = fastXchg })
 }
 
 // RootBeforeASID writes the root while the ASID is still the old one's (seeded): a walk in between
 // files what it finds under somebody else's ASID.
 func RootBeforeASID() []*step.Path {
-	s50, s612 := switch50, switch612
-	s50.regs, s612.regs = rootFirst, rootFirst
-	return slices.Concat(
-		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, "broken"),
-		s612.paths(machine.V6_12, 0, "switch_mm_irqs_off", switchSource, "broken"),
-	)
+	return withSwitch("broken", func(s *switching) { s.regs = rootFirst })
 }
 
 // SharedRootKept leaves the old root in TTBR0 while its ASID is given up, although other CPUs share our
 // TLB entries (seeded; it matters with CnP only).
 func SharedRootKept() []*step.Path {
+	return withSwitch("broken", func(s *switching) { s.keepRoot = true })
+}
+
+// withSwitch returns switch_mm_irqs_off of the releases that have it, changed by change.
+func withSwitch(read string, change func(*switching)) []*step.Path {
 	s50, s612 := switch50, switch612
-	s50.keepRoot, s612.keepRoot = true, true
+	change(&s50)
+	change(&s612)
 	return slices.Concat(
-		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, "broken"),
-		s612.paths(machine.V6_12, 0, "switch_mm_irqs_off", switchSource, "broken"),
+		s50.paths(machine.V5_0, machine.V6_12, "switch_mm_irqs_off", switchSource, read),
+		s612.paths(machine.V6_12, 0, "switch_mm_irqs_off", switchSource, read),
 	)
 }
 

@@ -51,14 +51,19 @@ func entryFromUser(between ...step.Node) step.Seq {
 	return append(s, unmaskIRQ("local_daif_restore", "the kernel runs"))
 }
 
-// stillUser remembers in Val whether user memory was within reach when an exception came in the kernel.
-func stillUser(c *step.Ctx) {
-	c.C.IRQOff = true
-	c.F.Val = 0
-	if c.C.Root != machine.NoMM { // the ASID in TTBR0, which the reserved root has not
-		c.F.Val = 1
+// stillUser remembers in Val whether user memory was within reach when an exception came in the kernel, as told by within.
+func stillUser(within func(*step.Ctx) bool) func(*step.Ctx) {
+	return func(c *step.Ctx) {
+		c.C.IRQOff = true
+		c.F.Val = 0
+		if within(c) {
+			c.F.Val = 1
+		}
 	}
 }
+
+// userRoot goes by the ASID in TTBR0, which the reserved root has not.
+func userRoot(c *step.Ctx) bool { return c.C.Root != machine.NoMM }
 
 func wasUser(c *step.Ctx) bool { return c.F.Val != 0 }
 
@@ -150,7 +155,7 @@ func el1Interrupt(since, until machine.Release, reschedule, source string) *step
 		Source: "arch/arm64/kernel/entry.S:__swpan_entry_el1, __swpan_exit_el1, " + source,
 		Doc:    "An interrupt in the kernel ends with a switch. An access to user memory that was under way is interrupted too: afterwards it goes on with what the task has saved by then.",
 		Body: step.Seq{
-			step.Do("__swpan_entry_el1", "was user memory within reach? The reserved root has ASID 0 beside it in TTBR0", stillUser),
+			step.Do("__swpan_entry_el1", "was user memory within reach? The reserved root has ASID 0 beside it in TTBR0", stillUser(userRoot)),
 			step.If("it was", wasUser, step.Then(step.Call("__uaccess_ttbr0_disable")), nil),
 			unmaskIRQ(reschedule, "another task is to run here"),
 			step.Call("schedule").With(preempting),

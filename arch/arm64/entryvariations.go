@@ -16,14 +16,8 @@ func asidAlone(c *step.Ctx) {
 	a.HWASID, a.EL0 = a.HWASID|userASID, true
 }
 
-// stillUserByASID takes a CPU whose ASID is not the reserved one for one that accesses user memory.
-func stillUserByASID(c *step.Ctx) {
-	c.C.IRQOff = true
-	c.F.Val = 0
-	if arm(c).HWASID != 0 {
-		c.F.Val = 1
-	}
-}
+// userASIDLoaded takes a CPU whose ASID is not the reserved one for one that accesses user memory.
+func userASIDLoaded(c *step.Ctx) bool { return arm(c).HWASID != 0 }
 
 // Bugs of the entry code, for the checker.
 func entryVariations() []kernel.Variation {
@@ -59,7 +53,7 @@ func entryVariations() []kernel.Variation {
 				{Path: "uaccess_ttbr0_disable", Label: "local_irq_save", Make: without},
 				{Path: "uaccess_ttbr0_disable", Label: "local_irq_restore", Make: without},
 				{Path: "el1_interrupt", Label: "__swpan_entry_el1",
-					Make: instead(step.Do("__swpan_entry_el1", "is the ASID in TTBR1 the reserved one?", stillUserByASID))},
+					Make: instead(step.Do("__swpan_entry_el1", "is the ASID in TTBR1 the reserved one?", stillUser(userASIDLoaded)))},
 			}},
 	}
 }

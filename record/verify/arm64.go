@@ -22,7 +22,7 @@ func (r *run) seenASID(id uint64) {
 	case gen > g.ASIDGeneration:
 		g.ASIDGeneration = gen
 	}
-	number := uint32(id & (1<<r.m.S.Config.ASIDBits - 1))
+	number := r.number(id)
 	r.m.S.ASIDMap[number>>6] |= 1 << (number & 63)
 	if !r.asidsKnown && number > g.ASIDNext {
 		r.upTo(number)
@@ -82,9 +82,8 @@ func (r *run) contextID(e *tape.Event, s *space, id uint64) {
 	if !r.asidsKnown && mm.ContextID != id {
 		r.asidsKnown = true
 		mm.ContextID = id
-		number := uint32(id & (1<<r.m.S.Config.ASIDBits - 1))
 		r.m.S.Global.ASIDGeneration = max(r.m.S.Global.ASIDGeneration, generationOf(id))
-		r.upTo(number)
+		r.upTo(r.number(id))
 		for i := range r.m.S.ARM64 {
 			if r.names != nil && r.m.S.CPUs[i].Root == s.id {
 				r.m.S.ARM64[i].ActiveASID = id

@@ -46,6 +46,14 @@ func (r *run) tally(e *tape.Event, f Fact, s *space, predicted, observed string,
 	return false
 }
 
+// within counts a prediction that holds as an interval.
+func (r *run) within(f Fact) {
+	t := &r.report.Facts[f]
+	t.Checked++
+	t.Predicted++
+	t.Interval++
+}
+
 // blame is our fault on a machine where nobody else can have done it.
 func (r *run) blame(s *space, on int) Cause {
 	if s != nil && len(r.explainable(s, on)) > 0 {
@@ -116,10 +124,7 @@ func (r *run) compareX86(c *cpu, e *tape.Event, active, user *space) {
 		s := r.named(t.LoadedMM)
 		if gone := active; gone != nil && gone.tearing && e.Lazy != t.Lazy && (t.LoadedMM == gone.id || loaded == gone) {
 			// Its page tables go in just this moment, and who has borrowed them with them.
-			tally := &r.report.Facts[LoadedMM]
-			tally.Checked++
-			tally.Predicted++
-			tally.Interval++
+			r.within(LoadedMM)
 			r.adoptX86(e)
 		} else if s != nil && s != loaded && e.LoadedMM == tape.InitMM && t.Lazy {
 			// Page tables were freed: every CPU that had them loaded was told to leave.
@@ -164,10 +169,7 @@ func (r *run) slotGen(c *cpu, e *tape.Event, s *space) {
 		low = 0
 	}
 	if now := r.m.S.MMs[s.id].TLBGen; slot.TLBGen != e.SlotGen && low <= e.SlotGen && e.SlotGen <= now {
-		tally := &r.report.Facts[TLBGen]
-		tally.Checked++
-		tally.Predicted++
-		tally.Interval++
+		r.within(TLBGen)
 	} else {
 		r.tally(e, TLBGen, s, itoa(slot.TLBGen), itoa(e.SlotGen), r.blameRace(s, int(e.CPU)))
 	}
