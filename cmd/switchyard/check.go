@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -93,12 +92,6 @@ runs with one thing wrong.`,
 	return cmd
 }
 
-func (k *checkCommand) json(v any) error {
-	e := json.NewEncoder(k.out)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
 func (k *checkCommand) models() error {
 	if k.asJSON {
 		type told struct {
@@ -114,7 +107,7 @@ func (k *checkCommand) models() error {
 		for _, m := range check.Models() {
 			all = append(all, told{m.Name, m.Question, m.Arch.String(), m.Since.String(), m.Rules, m.Actions, m.Size})
 		}
-		return k.json(all)
+		return printJSON(k.out, all)
 	}
 	for _, m := range check.Models() {
 		fmt.Fprintf(k.out, "%s   %s, since %s\n  %s\n  rules    %s\n  actions  %s\n  size     %s\n\n", m.Name, m.Arch, m.Since, m.Question,
@@ -130,7 +123,7 @@ func (k *checkCommand) models() error {
 func (k *checkCommand) breaks() error {
 	all := check.Breaks()
 	if k.asJSON {
-		return k.json(all)
+		return printJSON(k.out, all)
 	}
 	for _, b := range all {
 		fmt.Fprintf(k.out, "%s   %s, %s\n  %s\n", b.Name, b.Model, b.Release, b.Sentence)
@@ -285,7 +278,7 @@ func (k *checkCommand) tell(m *check.Model, w *check.World, r *check.Result) err
 
 func (k *checkCommand) print(t *told, r *check.Result) error {
 	if k.asJSON {
-		return k.json(t)
+		return printJSON(k.out, t)
 	}
 	fmt.Fprintf(k.out, "%s on %s, %s: %s\n", t.Model, t.Arch, t.Release, t.Size)
 	if t.Memory != machine.Sequential.String() {
@@ -367,7 +360,7 @@ func (k *checkCommand) walk(ctx context.Context, m *check.Model, w *check.World)
 	}
 	if r.Found == nil {
 		if k.asJSON {
-			return k.json(map[string]any{"model": m.Name, "seed": k.seed, "walks": r.Walks, "steps": r.Steps, "violation": nil})
+			return printJSON(k.out, map[string]any{"model": m.Name, "seed": k.seed, "walks": r.Walks, "steps": r.Steps, "violation": nil})
 		}
 		fmt.Fprintln(k.out, "no rule was broken on the way")
 		return nil
@@ -378,7 +371,7 @@ func (k *checkCommand) walk(ctx context.Context, m *check.Model, w *check.World)
 	steps := w.Tell(r.Found)
 	if k.asJSON {
 		v := violation{Rule: r.Found.Broken.Rule, Sentence: r.Found.Broken.Detail, Steps: steps}
-		if err := k.json(map[string]any{"model": m.Name, "seed": k.seed, "walks": r.Walks, "steps": r.Steps, "violation": v}); err != nil {
+		if err := printJSON(k.out, map[string]any{"model": m.Name, "seed": k.seed, "walks": r.Walks, "steps": r.Steps, "violation": v}); err != nil {
 			return err
 		}
 	} else if err := report.WriteSteps(k.out, forReport(steps)); err != nil {

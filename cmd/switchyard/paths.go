@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -79,11 +78,4 @@ func printPath(w io.Writer, prog *step.Program, name string, asJSON bool) error 
 		return report.WritePath(w, p)
 	}
 	return fmt.Errorf("no path is named %q in this release and on this architecture: `switchyard paths` lists them", name)
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }

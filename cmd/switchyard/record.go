@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -130,9 +129,7 @@ func (r *recordCommand) summary(result *record.Result, stdout io.Writer) error {
 		return err
 	}
 	if r.asJSON {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(recordJSON{r.out, info.Size(), result.Elapsed.Seconds(), result.Events, result.Switches, result.Loads, result.Dropped, result.Gaps,
+		return printJSON(stdout, recordJSON{r.out, info.Size(), result.Elapsed.Seconds(), result.Events, result.Switches, result.Loads, result.Dropped, result.Gaps,
 			result.Missed, append([]string{}, result.Missing...)})
 	}
 	fmt.Fprintf(os.Stderr, "%s: %d switches in %.1f s, %s", r.out, result.Switches, result.Elapsed.Seconds(), size(info.Size()))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -93,9 +92,7 @@ func (s *schedule) run(out io.Writer, asJSON bool) error {
 }
 
 func (s *schedule) json(out io.Writer) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	if err := e.Encode(&violation{Rule: s.rule, Sentence: s.said, Steps: s.steps}); err != nil {
+	if err := printJSON(out, &violation{Rule: s.rule, Sentence: s.said, Steps: s.steps}); err != nil {
 		return err
 	}
 	return s.verdict(out, true)

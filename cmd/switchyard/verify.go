@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
-	"switchyard/record/tape"
 	"switchyard/record/verify"
 )
 
@@ -33,7 +30,7 @@ difference is filed under a cause. The exit code is 0 when nothing is our fault.
 			if asJSON {
 				err = verifyJSON(out, report)
 			} else {
-				err = verifyText(out, report)
+				err = report.Write(out)
 			}
 			if err == nil && report.Fault() {
 				return violated("the machine was wrong %d times in what cannot be anybody else's doing", report.Causes[verify.OurFault]+uint64(len(report.Violations)))
@@ -46,70 +43,14 @@ difference is filed under a cause. The exit code is 0 when nothing is our fault.
 }
 
 func verifyRecording(ctx context.Context, file string) (*verify.Report, error) {
-	f, err := os.Open(file)
+	report, err := verify.File(ctx, file)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	in, err := tape.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w; verify reads what `switchyard record` writes", file, err)
-	}
-	report, err := verify.Run(ctx, in, verify.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if report.Cut != nil && report.Switches == 0 {
 		return nil, fmt.Errorf("%s: %w; no switch stands before that", file, report.Cut)
 	}
 	return report, nil
-}
-
-func verifyText(w io.Writer, r *verify.Report) error {
-	p := &printer{w: w}
-	p.f("recorded   Linux %s, %s, %d CPUs: %d switches, %d events\n", r.Release, r.Arch, r.CPUs, r.Switches, r.Events)
-	p.f("modelled   %s\n", r.Modelled)
-	if r.Cut != nil {
-		p.f("cut off    %v\n", r.Cut)
-	}
-	p.f("lost       %d events dropped, %d switches not seen\n", r.Dropped, r.Gaps)
-	if r.Rollovers > 0 {
-		p.f("rollovers  %d\n", r.Rollovers)
-	}
-	p.f("\n%-12s %12s %12s %12s %10s\n", "fact", "checked", "predicted", "as interval", "percent")
-	r.Each(func(f verify.Fact, t verify.Tally) {
-		p.f("%-12s %12d %12d %12d %10.4f\n", f, t.Checked, t.Predicted, t.Interval, t.Percent())
-	})
-	for i, n := range r.Causes {
-		if n == 0 {
-			continue
-		}
-		p.f("\n%s: %d\n", verify.Cause(i).Text(), n)
-		for _, m := range r.Mismatches[i] {
-			p.f("  %v\n", m)
-		}
-	}
-	for i, v := range r.Violations {
-		if i == 0 {
-			p.f("\nrules broken on the way: %d\n", len(r.Violations))
-		}
-		if i < verify.Shown {
-			p.f("  %s\n", v)
-		}
-	}
-	return p.err
-}
-
-// printer prints until something goes wrong.
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) f(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format, args...)
-	}
 }
 
 type factJSON struct {
@@ -130,9 +71,7 @@ func verifyJSON(w io.Writer, r *verify.Report) error {
 			mismatches[verify.Cause(i).String()] = append(mismatches[verify.Cause(i).String()], m.String())
 		}
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(map[string]any{
+	return printJSON(w, map[string]any{
 		"release": r.Release, "modelled": r.Modelled, "arch": r.Arch, "cpus": r.CPUs, "events": r.Events, "switches": r.Switches,
 		"facts": facts, "causes": causes, "mismatches": mismatches, "lost": r.Dropped, "gaps": r.Gaps, "rollovers": r.Rollovers,
 		"cut": r.Cut != nil, "rules_broken": len(r.Violations),

@@ -10,29 +10,6 @@ import (
 	"switchyard/record/verify"
 )
 
-// print shows one guest's result.
-func (c *cell) print() {
-	r := c.report
-	fmt.Printf("  %s: %d switches, %d lost, %d gaps, %d rollovers\n", c.release, r.Switches, r.Dropped, r.Gaps, r.Rollovers)
-	r.Each(func(f verify.Fact, t verify.Tally) {
-		fmt.Printf("  %-12s %8d checked, %8d predicted (%d within an interval), %.4f %%\n", f, t.Checked, t.Predicted, t.Interval, t.Percent())
-	})
-	for i, n := range r.Causes {
-		if n == 0 {
-			continue
-		}
-		fmt.Printf("  %s: %d\n", verify.Cause(i).Text(), n)
-		for _, m := range r.Mismatches[i] {
-			fmt.Printf("    %v\n", m)
-		}
-	}
-	for i, v := range r.Violations {
-		if i < verify.Shown {
-			fmt.Printf("  rule broken: %s\n", v)
-		}
-	}
-}
-
 // fidelity is the table of all guests.
 func fidelity(cells []cell) string {
 	var text strings.Builder

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/guests/job"
-	"switchyard/record/tape"
 	"switchyard/record/verify"
 )
 
@@ -84,7 +83,9 @@ func (g grid) run(ctx context.Context) error {
 					fmt.Printf("  failed: %v\n", err)
 					continue
 				}
-				c.print()
+				if err := c.report.Write(os.Stdout); err != nil {
+					return err
+				}
 				cells = append(cells, c)
 			}
 		}
@@ -127,7 +128,7 @@ func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, er
 	}
 	defer clean()
 	if g.again {
-		report, err := verifyFile(ctx, filepath.Join(dir, filepath.Base(matrixData)))
+		report, err := verify.File(ctx, filepath.Join(dir, filepath.Base(matrixData)))
 		if err != nil {
 			return cell{}, err
 		}
@@ -148,7 +149,7 @@ func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, er
 	if _, err := guest.run(ctx, dir); err != nil {
 		return cell{}, err
 	}
-	report, err := verifyFile(ctx, filepath.Join(dir, filepath.Base(matrixData)))
+	report, err := verify.File(ctx, filepath.Join(dir, filepath.Base(matrixData)))
 	return cell{kernel: kernel, release: tree.Release, arch: arch, cpus: cpus, report: report}, err
 }
 
@@ -168,17 +169,4 @@ func (g grid) workDir(name string) (string, func(), error) {
 	}
 	dir, err := os.MkdirTemp("", "switchyard-guest-")
 	return dir, func() { os.RemoveAll(dir) }, err
-}
-
-func verifyFile(ctx context.Context, path string) (*verify.Report, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	in, err := tape.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return verify.Run(ctx, in, verify.Options{})
 }
