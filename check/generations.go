@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/arch/arm64"
 	"switchyard/machine"
 	"switchyard/step"
 )
@@ -49,10 +50,7 @@ func newGenerations(s *machine.State, p *step.Program, anew bool) *generations {
 	if c.Arch != machine.ARM64 || c.TLBSlots > 1<<c.ASIDBits {
 		return nil
 	}
-	g := &generations{step: 1 << 16, anew: anew, role: make([]idRole, p.Len())}
-	if c.Release < machine.V6_1 {
-		g.step = 1 << c.ASIDBits
-	}
+	g := &generations{step: arm64.FirstVersion(c), anew: anew, role: make([]idRole, p.Len())}
 	for pc := range uint32(p.Len()) {
 		in := p.At(pc)
 		if in.Path == nil {

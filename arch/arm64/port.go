@@ -30,7 +30,7 @@ func (Port) TLBSlots(c *machine.Config) int { return min(1<<c.ASIDBits, maxTLBSl
 
 // Reset is asids_init and what boot code leaves in the registers: the reserved root, ASID 0.
 func (Port) Reset(s *machine.State) {
-	s.Global.ASIDGeneration = firstVersion(&s.Config)
+	s.Global.ASIDGeneration = FirstVersion(&s.Config)
 	s.Global.ASIDNext = 1
 	if s.Config.KPTI && s.Config.Release >= machine.V6_1 {
 		markOdd(s.PinnedMap, 1<<s.Config.ASIDBits)
@@ -43,8 +43,8 @@ func (Port) Reset(s *machine.State) {
 	resetRegisters(s)
 }
 
-// firstVersion is ASID_FIRST_VERSION: where the generation begins, and its step.
-func firstVersion(c *machine.Config) uint64 {
+// FirstVersion is ASID_FIRST_VERSION: where the generation of ASIDs begins, and its step.
+func FirstVersion(c *machine.Config) uint64 {
 	if c.Release < machine.V6_1 {
 		return 1 << c.ASIDBits
 	}
