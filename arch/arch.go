@@ -22,11 +22,12 @@ func Port(a machine.Arch) kernel.Port {
 
 // Speculate is what the hardware of a CPU may do between any two steps: walk the user root that is loaded
 // and cache what it finds. The classic port's TLB is filled by user code alone.
-func Speculate(s *machine.State, cpu machine.CPUID) {
+func Speculate(s *machine.State, cpu machine.CPUID) bool {
 	switch s.Config.Arch {
 	case machine.X86:
-		x86.Speculate(s, cpu)
+		return x86.Speculate(s, cpu)
 	case machine.ARM64:
-		arm64.Speculate(s, cpu)
+		return arm64.Speculate(s, cpu)
 	}
+	return false
 }

@@ -152,7 +152,7 @@ func (n *normal) serials(s *machine.State) {
 		}
 	}
 	for i := range s.TLBs {
-		if e := &s.TLBs[i]; e.Owner != 0 {
+		if e := &s.TLBs[i]; e.Owner != 0 && e.Owner != machine.SeveralOwners {
 			e.Owner = n.serial(s, e.Owner)
 			if e.Owner > n.deadSerial {
 				e.Seen, e.Walk = machine.Seen{}, machine.Seen{}

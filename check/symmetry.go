@@ -299,7 +299,7 @@ func (y *symmetry) taskSet(was machine.TaskSet) (is machine.TaskSet) {
 
 func (y *symmetry) serial(was uint32) uint32 {
 	if was == 0 || int(was) > len(y.mms) {
-		return was // nobody's, or a dead one's
+		return was // nobody's, a dead one's, or several ones'
 	}
 	return uint32(y.mms[was-1]) + 1
 }

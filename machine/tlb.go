@@ -64,6 +64,30 @@ type TLBEntry struct {
 	Walk  Seen   `name:"walk"`    // likewise for cached intermediate levels and the changes that freed page tables
 }
 
+// SeveralOwners is the Owner of an entry that stands for translations from the tables of more than one address space,
+// under one tag: whoever uses it may find another one's.
+const SeveralOwners = ^uint32(0)
+
+// WalkedEntry is what a walk of mm's tables leaves under a tag where nothing was cached.
+func WalkedEntry(mm *MM, tag uint32) TLBEntry {
+	return TLBEntry{Tag: tag, Owner: mm.Serial, Seen: SeenUpTo(mm.Changes), Walk: SeenUpTo(mm.Tables)}
+}
+
+// Walk caches on cpu under tag what it finds in mm's tables, beside what is there: an older translation of the same
+// page stays. It reports whether the TLB holds anything new.
+func (s *State) Walk(cpu CPUID, tag uint32, mm *MM) bool {
+	e := s.TLBSlot(cpu, tag)
+	switch {
+	case e.Owner == 0:
+		*e = WalkedEntry(mm, tag)
+	case e.Tag == tag && e.Owner != mm.Serial && e.Owner != SeveralOwners:
+		*e = TLBEntry{Tag: tag, Owner: SeveralOwners}
+	default:
+		return false
+	}
+	return true
+}
+
 // TLB returns the TLB model of a CPU.
 func (s *State) TLB(cpu CPUID) []TLBEntry {
 	n := s.Config.TLBSlots
@@ -98,12 +122,13 @@ func (s *State) FlushTLB(cpu CPUID) {
 	clear(s.TLB(cpu))
 }
 
-// FlushChange makes what cpu caches under tag honour one page-table change, as the invalidation of
+// FlushChange makes what cpu caches of mm under tag honour one page-table change, as the invalidation of
 // just its pages does. x86's INVLPG and arm64's TLBI by address also drop intermediate levels;
-// tables is the change's number among those that freed page tables, 0 for none.
-func (s *State) FlushChange(cpu CPUID, tag uint32, change, tables uint32) {
+// tables is the change's number among those that freed page tables, 0 for none. What is another address space's loses
+// a page that means nothing to it, and none of its own changes is honoured by that.
+func (s *State) FlushChange(cpu CPUID, tag uint32, mm *MM, change, tables uint32) {
 	e := s.Cached(cpu, tag)
-	if e == nil {
+	if e == nil || e.Owner != mm.Serial {
 		return
 	}
 	e.Seen.Add(change)

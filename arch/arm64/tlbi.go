@@ -45,11 +45,11 @@ func tlbiASID(pair bool) func(*step.Ctx) {
 // tlbiVA is tlbi vae1is, page by page.
 func tlbiVA(pair bool) func(*step.Ctx) {
 	return func(c *step.Ctx) {
-		change, tables := uint32(c.F.Val), uint32(c.F.Val2)
+		mm, change, tables := c.MM(c.F.MM), uint32(c.F.Val), uint32(c.F.Val2)
 		for i := range tlbs(c.S) {
-			c.S.FlushChange(machine.CPUID(i), c.F.State, change, tables)
+			c.S.FlushChange(machine.CPUID(i), c.F.State, mm, change, tables)
 			if pair {
-				c.S.FlushChange(machine.CPUID(i), c.F.State|userASID, change, tables)
+				c.S.FlushChange(machine.CPUID(i), c.F.State|userASID, mm, change, tables)
 			}
 		}
 		c.Stats.RangedFlushes++

@@ -30,7 +30,7 @@ func touch(c *step.Ctx) {
 	e := c.S.TLBSlot(tlbOf(c.S, c.CPU), tag)
 	switch {
 	case e.Owner == 0 || e.Tag != tag:
-		*e = fill(mm, tag)
+		*e = machine.WalkedEntry(mm, tag)
 	case e.Owner != mm.Serial:
 		c.Broken("I14", "an access hits TLB entries of another address space that has the same ASID")
 	case !e.Seen.Covers(mm.Done) || !e.Walk.Covers(mm.TablesDone):
@@ -39,20 +39,11 @@ func touch(c *step.Ctx) {
 }
 
 // Speculate is what the hardware of cpu may do between any two steps: walk the loaded root, whatever
-// runs, and cache what it finds under the current ASID. For checkers; no path enters it.
-func Speculate(s *machine.State, cpu machine.CPUID) {
-	root, tag := s.CPUs[cpu].Root, s.ARM64[cpu].HWASID
-	if root == machine.NoMM {
-		return
-	}
-	mm := &s.MMs[root]
-	if e := s.TLBSlot(tlbOf(s, cpu), tag); e.Owner == 0 {
-		*e = fill(mm, tag)
-	}
-}
-
-func fill(mm *machine.MM, tag uint32) machine.TLBEntry {
-	return machine.TLBEntry{Tag: tag, Owner: mm.Serial, Seen: machine.SeenUpTo(mm.Changes), Walk: machine.SeenUpTo(mm.Tables)}
+// runs, and cache what it finds under the current ASID. It reports whether the TLB holds anything new. For checkers;
+// no path enters it.
+func Speculate(s *machine.State, cpu machine.CPUID) bool {
+	root := s.CPUs[cpu].Root
+	return root != machine.NoMM && s.Walk(tlbOf(s, cpu), s.ARM64[cpu].HWASID, &s.MMs[root])
 }
 
 func userRuns(c *step.Ctx) {

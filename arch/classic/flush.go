@@ -15,7 +15,7 @@ func flushHere(c *step.Ctx, change, tables uint64, pages int32) {
 		c.Stats.FullFlushes++
 		return
 	}
-	c.S.FlushChange(c.CPU, 0, uint32(change), uint32(tables))
+	c.S.FlushChange(c.CPU, 0, c.MM(c.F.MM), uint32(change), uint32(tables))
 	c.Stats.RangedFlushes++
 }
 

@@ -113,7 +113,7 @@ func userAccess(c *step.Ctx) {
 	e := c.S.TLBSlot(c.CPU, 0)
 	switch {
 	case e.Owner == 0:
-		*e = machine.TLBEntry{Owner: mm.Serial, Seen: machine.SeenUpTo(mm.Changes), Walk: machine.SeenUpTo(mm.Tables)}
+		*e = machine.WalkedEntry(mm, 0)
 	case e.Owner != mm.Serial:
 		c.Broken("I14", "user code hits TLB entries of another address space")
 	case !e.Seen.Covers(mm.Done):

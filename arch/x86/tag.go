@@ -63,10 +63,10 @@ func flushLocal(c *step.Ctx) {
 
 // flushPages is flush_tlb_one_user for each page: INVLPG for the kernel's tag, INVPCID for the user's.
 func flushPages(c *step.Ctx, change, tables uint32) {
-	cfg, slot := &c.S.Config, tlb(c).ASID
-	c.S.FlushChange(c.CPU, kernelTag(cfg, slot), change, tables)
+	cfg, slot, mm := &c.S.Config, tlb(c).ASID, c.MM(c.F.MM)
+	c.S.FlushChange(c.CPU, kernelTag(cfg, slot), mm, change, tables)
 	if cfg.PTI && cfg.PCID {
-		c.S.FlushChange(c.CPU, userTag(cfg, slot), change, tables)
+		c.S.FlushChange(c.CPU, userTag(cfg, slot), mm, change, tables)
 	}
 	c.Stats.RangedFlushes++
 }

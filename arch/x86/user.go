@@ -46,25 +46,18 @@ func touch(c *step.Ctx, m machine.MMID, tag uint32) {
 	} else if e.Owner != 0 && e.Tag == tag {
 		c.Broken("I14", "user code hits TLB entries of another address space")
 	}
-	*e = fill(mm, tag)
-}
-
-func fill(mm *machine.MM, tag uint32) machine.TLBEntry {
-	return machine.TLBEntry{Tag: tag, Owner: mm.Serial, Seen: machine.SeenUpTo(mm.Changes), Walk: machine.SeenUpTo(mm.Tables)}
+	*e = machine.WalkedEntry(mm, tag)
 }
 
 // Speculate is what the hardware of cpu may do between any two steps: walk the loaded root, whatever
-// runs, and cache what it finds under the current tag. For checkers; no path enters it. The user root
-// of page-table isolation is left out: it is loaded in user mode alone.
-func Speculate(s *machine.State, cpu machine.CPUID) {
+// runs, and cache what it finds under the current tag. It reports whether the TLB holds anything new. For
+// checkers; no path enters it. The user root of page-table isolation is left out: it is loaded in user mode alone.
+func Speculate(s *machine.State, cpu machine.CPUID) bool {
 	root := s.CPUs[cpu].Root
 	if root == machine.InitMM {
-		return // it has no user half
+		return false // it has no user half
 	}
-	tag := kernelTag(&s.Config, loadedSlot(s, cpu))
-	if e := s.TLBSlot(cpu, tag); e.Owner == 0 {
-		*e = fill(&s.MMs[root], tag)
-	}
+	return s.Walk(cpu, kernelTag(&s.Config, loadedSlot(s, cpu)), &s.MMs[root])
 }
 
 // loadedSlot is the slot whose PCID is in CR3. Between the write of CR3 and that of loaded_mm_asid the
