@@ -36,6 +36,7 @@ const (
 	oneID          // an id in Val
 	twoIDs         // one that goes into active_asids in Val, and what was there before in Val2
 	deadIDs        // what nobody reads again
+	deadWay        // likewise, and in State how the id was come by
 )
 
 // What stands for a generation where it does not matter which one it is.
@@ -59,8 +60,11 @@ func newGenerations(s *machine.State, p *step.Program, anew bool) *generations {
 		switch in.Path.Name {
 		case "switch_mm", "switch_mm_irqs_off", "activate_mm":
 			g.role[pc] = deadIDs
-			if strings.Contains(in.Label, "xchg") {
+			switch {
+			case strings.Contains(in.Label, "xchg"):
 				g.role[pc] = twoIDs
+			case strings.HasPrefix(in.Label, "cpu_") || strings.HasPrefix(in.Label, "write_sysreg"):
+				g.role[pc] = deadWay
 			}
 		case "check_and_switch_context", "new_context", "arm64_mm_context_get", "arm64_mm_context_put":
 			g.role[pc] = oneID
@@ -96,6 +100,8 @@ func (g *generations) apply(s *machine.State) {
 			f.Val, f.Val2 = g.renewed(f.Val), g.renewed(f.Val2)
 		case deadIDs:
 			f.Val, f.Val2 = 0, 0
+		case deadWay:
+			f.Val, f.Val2, f.State = 0, 0, 0
 		}
 	})
 	s.Global.ASIDGeneration = g.renewed(s.Global.ASIDGeneration)

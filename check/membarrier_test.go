@@ -34,7 +34,7 @@ func TestQuietStepsWithStoreBuffers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				everyQuietStep(t, w)
+				everyQuietStep(t, w, map[string]bool{})
 			}
 		})
 	}

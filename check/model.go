@@ -275,7 +275,7 @@ func (m *Model) Build(s Setup) (*World, error) {
 		w.beyond = func(st *machine.State) bool { return m.beyond(st, size) }
 	}
 	if s.NoReduction {
-		w.rename, w.quiet = false, nil
+		w.rename, w.quiet, w.eager = false, nil, false
 	}
 	return w, nil
 }
@@ -303,6 +303,9 @@ func (w *world) Reductions() []string {
 	}
 	if w.quiet != nil {
 		all = append(all, "partial order: a CPU goes on at once where its step touches nothing of others")
+	}
+	if w.eager {
+		all = append(all, "speculation at once: what the hardware may walk it walks before anything else happens")
 	}
 	return all
 }
@@ -339,7 +342,7 @@ func build(c machine.Config, variation []*step.Path, spoil *mutants.Mutation, en
 	env.prepare(prog)
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
 		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog)}
-	w.quiet = touchesOf(prog, env)
+	w.quiet, w.crossed, w.eager = touchesOf(prog, env), env.crossing(), env.fill
 	// What is quiet was shown for intact paths: in one that is changed nothing is taken to be.
 	for pc := range w.quiet {
 		at := prog.At(uint32(pc)).Path

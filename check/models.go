@@ -42,7 +42,7 @@ func Models() []*Model {
 			Arch:     machine.ARM64,
 			Since:    machine.V4_4,
 			Size:     Size{CPUs: 2, Tasks: 4, MMs: 4, Changes: 1, ASIDBits: 2, Generations: 2},
-			Actions:  []string{"preempt", "speculate"},
+			Actions:  []string{"preempt", "munmap", "speculate"},
 			begin:    beginWithProcesses,
 			begins:   map[string]func(*kernel.Machine, Size) error{"used-up": beginUsedUp},
 			beyond:   manyGenerations,

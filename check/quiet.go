@@ -49,6 +49,7 @@ func (k *walker) atQuiet(cpu machine.CPUID) bool {
 // once something is in them.
 func (k *walker) seen(cpu machine.CPUID, f *machine.Frame, t step.Touch) bool {
 	return t.Also(step.SeenByWakers) && k.now.Tasks[f.Prev].OnRQ != machine.OnRQQueued ||
+		t.Also(step.RunQueueLock) && k.w.crossed ||
 		t.Also(step.StoreBuffer) && k.now.Buffered() && !k.now.Buffers[cpu].Settled() ||
 		t.Also(step.LeftBuffers) && k.now.Leaves(f.Next)
 }
@@ -57,6 +58,7 @@ func (k *walker) seen(cpu machine.CPUID, f *machine.Frame, t step.Touch) bool {
 func (k *walker) goOn(cpu machine.CPUID) {
 	for k.m.ViolationCount == 0 && k.atQuiet(cpu) && k.m.Outcomes(cpu) == 1 {
 		k.m.Step(cpu, 0)
+		k.speculate()
 	}
 }
 

@@ -4,10 +4,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"switchyard/kernel"
 	"switchyard/machine"
+	"switchyard/step"
 )
 
 // smallWorld is two CPUs, a process and a kernel thread.
@@ -38,6 +41,7 @@ func processAndThread(m *kernel.Machine) error {
 type diamonds struct {
 	*walker
 	seen    int
+	met     map[string]bool // quiet steps that were looked at
 	report  func(string)
 	quietAt func(machine.CPUID) bool
 }
@@ -88,6 +92,7 @@ func (d *diamonds) state(load func()) {
 				continue
 			}
 			d.seen++
+			d.met[label.Path.Name+"/"+label.Label] = true
 			one, brokenOne, ok := d.both(q, o, load)
 			if !ok {
 				d.report(fmt.Sprintf("%s/%s ends what cpu %d could do: %s", label.Path.Name, label.Label, o.cpu, d.name(&o)))
@@ -123,9 +128,19 @@ func (d *diamonds) name(a *action) string {
 	return fmt.Sprint("action ", a.do)
 }
 
-// TestQuietStepsAreQuiet looks at every state of small models, in every release.
+// TestQuietStepsAreQuiet looks at states of small models, in every release, until every step that says what it touches
+// was met.
 func TestQuietStepsAreQuiet(t *testing.T) {
 	slowUnderRace(t)
+	met, declared := map[string]bool{}, map[string]bool{}
+	look := func(t *testing.T, w *world, everywhere func(*testing.T, *world, map[string]bool)) {
+		for pc, touches := range w.quiet {
+			if in := w.prog.At(uint32(pc)); touches.Reach() != step.Anything && in.Path != nil {
+				declared[in.Path.Name+"/"+in.Label] = true
+			}
+		}
+		everywhere(t, w, met)
+	}
 	for _, c := range quietConfigs() {
 		t.Run(fmt.Sprintf("%s %s %v", c.Arch, c.Release, c.FPSIMD), func(t *testing.T) {
 			worlds := quietWorlds
@@ -133,24 +148,52 @@ func TestQuietStepsAreQuiet(t *testing.T) {
 				worlds = vectorWorlds
 			}
 			for _, env := range worlds {
-				everyQuietStep(t, smallWorld(t, c, env))
+				look(t, smallWorld(t, c, env), everyQuietStep)
 			}
 		})
 	}
+	for model, setups := range farQuietWorlds {
+		for _, s := range setups {
+			t.Run(fmt.Sprintf("%s %s %v", model, s.Release, s.Options), func(t *testing.T) { look(t, buildModel(t, model, s), quietStepsOnTheWay) })
+		}
+	}
+	for _, s := range forkWorlds {
+		look(t, buildModel(t, "context-switch", s), everyQuietStep)
+	}
+	for s := range declared {
+		if !met[s] && !slices.Contains(entered, s) {
+			t.Errorf("%s declares what it touches, and was never looked at", s)
+		}
+	}
 }
 
-// everyQuietStep looks at the states of a world, as many as quietMemory has room for.
-func everyQuietStep(t *testing.T, w *world) {
+// farQuietWorlds have steps that are met only after a long way.
+var farQuietWorlds = map[string][]Setup{
+	"fpsimd": {{Release: machine.Newest, Actions: []string{"preempt", "move", "thread", "neon"}, Size: Size{Tasks: 3}}},
+	"asid": {
+		{Release: machine.V4_4, Actions: []string{"preempt", "munmap", "speculate"}, Size: Size{Generations: 99}},
+		{Release: machine.V5_0, Options: []string{"kpti"}, Actions: []string{"preempt", "munmap", "speculate"}, Size: Size{Generations: 99}},
+		{Release: machine.Newest, Actions: []string{"preempt", "munmap", "speculate"}, Size: Size{Generations: 99}},
+		{Release: machine.Newest, Actions: []string{"preempt", "pin", "speculate"}, Size: Size{Generations: 99, ASIDBits: 3}},
+	},
+}
+
+// forkWorlds are small enough to see all that forks touch.
+var forkWorlds = []Setup{
+	{Release: machine.Newest, Actions: []string{"fork", "exit"}, Size: Size{Tasks: 3}},
+	{Release: machine.Newest, Actions: []string{"thread", "exit"}, Size: Size{Tasks: 3}},
+}
+
+// entered are steps that the action which enters their path takes with it, so no CPU stands there in any model.
+var entered = []string{"schedule/preempt_disable", "exit_mm/mm = current->mm", "kthread_unuse_mm/mm = tsk->mm"}
+
+// lookAround makes diamonds of a world that takes no quiet steps of itself and gives nothing other names.
+func lookAround(t *testing.T, w *world, met map[string]bool) *diamonds {
 	t.Helper()
-	w.rename = false
 	quiet := w.quiet
-	w.quiet = nil
-	s := &search{sys: w, seen: newVisited(w.Pieces()), opt: Options{Workers: 1, Memory: quietMemory()}}
-	s.mostWays.Store(maySee)
-	s.workers = []*worker{newWorker(s, 0)}
-	s.run(context.Background())
+	w.rename, w.quiet = false, nil
 	complained := map[string]bool{}
-	d := &diamonds{walker: w.walker(), report: func(what string) {
+	d := &diamonds{walker: w.walker(), met: met, report: func(what string) {
 		if !complained[what] && len(complained) < 12 {
 			complained[what] = true
 			t.Error(what)
@@ -162,6 +205,17 @@ func everyQuietStep(t *testing.T, w *world) {
 		w.quiet = nil
 		return is
 	}
+	return d
+}
+
+// everyQuietStep looks at the states of a world, as many as quietMemory has room for.
+func everyQuietStep(t *testing.T, w *world, met map[string]bool) {
+	t.Helper()
+	d := lookAround(t, w, met)
+	s := &search{sys: w, seen: newVisited(w.Pieces()), opt: Options{Workers: 1, Memory: quietMemory()}}
+	s.mostWays.Store(maySee)
+	s.workers = []*worker{newWorker(s, 0)}
+	s.run(context.Background())
 	for id := range s.seen.next.Load() {
 		if s.seen.pieceIDs(id)[0] == unusedRecord {
 			continue
@@ -169,6 +223,30 @@ func everyQuietStep(t *testing.T, w *world) {
 		d.state(func() { d.Load(func(p int) []byte { return s.seen.values.at(s.seen.pieceIDs(id)[p]) }, nil) })
 	}
 	t.Logf("%d states, %d pairs", s.seen.next.Load(), d.seen)
+}
+
+// quietStepsOnTheWay looks at the states that random walks come to.
+func quietStepsOnTheWay(t *testing.T, w *world, met map[string]bool) {
+	t.Helper()
+	d, k := lookAround(t, w, met), w.walker()
+	for seed := range uint64(10) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		k.Begin(0)
+		for range 600 {
+			pieces := make([][]byte, w.Pieces())
+			for p := range pieces {
+				pieces[p] = k.Append(nil, p)
+			}
+			load := func(p int) []byte { return pieces[p] }
+			d.state(func() { d.Load(load, nil) })
+			k.Load(load, nil)
+			n := k.Actions()
+			if n == 0 || k.Do(rng.IntN(n)) != nil {
+				break
+			}
+		}
+	}
+	t.Logf("%d pairs", d.seen)
 }
 
 // quietMemory bounds the search for states of each small world, to some ten thousand of them; a thorough
@@ -189,6 +267,7 @@ var quietWorlds = []tasks{
 	{preempt: true, fork: true, exit: true, thread: true, move: true, changes: 1},
 	{sleep: true, useMM: true, outside: true, exit: true, changes: 1},
 	{preempt: true, thread: true, munmap: []int32{1}, tables: true, fill: true, changes: 1},
+	{preempt: true, exec: true, munmap: []int32{1}, fill: true, changes: 1},
 }
 
 // vectorWorlds are for machines that follow vector registers.

@@ -63,6 +63,9 @@ func (e *tasks) prepare(p *step.Program) {
 	}
 }
 
+// crossing reports whether a CPU may look after another one's run queue.
+func (e *tasks) crossing() bool { return e.sleep || e.move || e.fork || e.thread || e.offline }
+
 func (e *tasks) offer(w *walker) {
 	s := w.now
 	for i := range s.CPUs {
@@ -74,7 +77,7 @@ func (e *tasks) offer(w *walker) {
 		case !c.IRQOff && c.Preempt == 0:
 			e.rest(w, cpu, c)
 		}
-		if e.fill {
+		if e.fill && !w.w.eager {
 			w.add(action{do: fillTLB, cpu: cpu})
 		}
 	}

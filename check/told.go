@@ -41,7 +41,7 @@ func (w *world) Tell(t *Trail) []Step {
 	k := &teller{walker: w.walker(), made: map[string]int{}}
 	k.before = k.now.Clone()
 	k.tasks, k.mms = make([]string, len(k.now.Tasks)), make([]string, len(k.now.MMs))
-	k.m.Watch = k
+	k.m.Watch, k.walks = k, k.walked
 	for i, a := range t.Actions {
 		k.Load(func(p int) []byte { return t.states[i][p] }, nil)
 		k.list()
@@ -159,7 +159,7 @@ func (k *teller) asked(a *action) (what, why string) {
 	case sleepSoon:
 		return "(sleep)", "the task sets its state and calls schedule"
 	case fillTLB:
-		return "(speculation)", "the hardware walks what is loaded and caches what it finds"
+		return speculation, speculationWhy
 	case goOffline:
 		return "(offline)", "the CPU is taken away"
 	case bringUp:
@@ -182,6 +182,15 @@ func (k *teller) After(machine.CPUID, *step.Instr) {
 	k.name()
 	k.changed()
 	k.steps = append(k.steps, k.current)
+	k.before.CopyFrom(k.now)
+}
+
+// walked tells of a walk that the hardware made at once.
+func (k *teller) walked(cpu machine.CPUID) {
+	k.current = Step{CPU: int(cpu), Task: k.TaskName(k.now.CPUs[cpu].Curr), Step: speculation, Why: speculationWhy, Changes: []Change{}}
+	k.changed()
+	k.steps = append(k.steps, k.current)
+	k.before.CopyFrom(k.now)
 }
 
 // changed notes what the machine has that it had not before, all but its own bookkeeping.

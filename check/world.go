@@ -23,8 +23,10 @@ type world struct {
 	rename  bool                 // likewise names of tasks and address spaces
 	quiet   []step.Touch         // for each program counter; nil for no partial-order reduction
 	changed bool                 // some path is not intact
+	crossed bool                 // a CPU may look after another one's run queue
 	calm    func(pc uint32) bool // a task there is not on its way into a preempting schedule
 	entries entries
+	eager   bool // what the hardware may walk it walks at once, rather than by an action
 	// beyond tells states that are not gone on from; nil for none.
 	beyond func(*machine.State) bool
 }
@@ -77,6 +79,7 @@ type walker struct {
 	void    bool // the action had to wait, so nothing was done
 	normal  *normal
 	names   *symmetry
+	walks   func(machine.CPUID) // told of each walk that comes at once; may be nil
 	broken  Broken
 	is      bool // broken has something
 	report  invariant.Report
@@ -107,6 +110,7 @@ func (k *walker) Begin(i int) bool {
 		return false
 	}
 	k.now.CopyFrom(k.w.begin[i])
+	k.speculate()
 	k.tidy()
 	k.dirty = true
 	return true
@@ -191,6 +195,7 @@ func (k *walker) act(a *action) (b *Broken) {
 		}
 	}()
 	k.perform(a)
+	k.speculate()
 	if k.w.quiet != nil {
 		k.goOn(a.cpu)
 	}

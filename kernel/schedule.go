@@ -174,19 +174,19 @@ var schedulePaths = []*step.Path{
 		Name: "__schedule", Since: machine.V5_0, Until: machine.V6_1,
 		Source: "kernel/sched/core.c:__schedule (4.20)",
 		Doc:    "Takes prev off the queue if it sleeps, picks next, switches.",
-		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, "deactivate_task", switchRq("rq->curr = next", true), "rq_unlock_irq", true),
+		Body:   scheduleBody(step.Seq{rqLock("rq_lock").Touches(step.Held, step.RunQueueLock), afterRqLock()}, "deactivate_task", switchRq("rq->curr = next", true), "rq_unlock_irq", true),
 	},
 	{
 		Name: "__schedule", Since: machine.V6_1, Until: machine.V6_12,
 		Source: "kernel/sched/core.c:__schedule (6.1)",
 		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: core scheduling is left out.",
-		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, "deactivate_task", switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
+		Body:   scheduleBody(step.Seq{rqLock("rq_lock").Touches(step.Held, step.RunQueueLock), afterRqLock()}, "deactivate_task", switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
 	},
 	{
 		Name: "__schedule", Since: machine.V6_12,
 		Source: "kernel/sched/core.c:__schedule, try_to_block_task (6.12, 7.3)",
 		Doc:    "Takes prev off the queue if it sleeps, picks next, switches. Departs: core scheduling and proxy execution are left out, with which 7.3 can keep a task queued that waits for a mutex and run the mutex's owner in its place; a sleeper leaves the queue at once, where these may keep it queued for a while (sched_delayed); the idle task's calls, which with an empty queue pick nobody else without asking (SM_IDLE), are calls like others.",
-		Body:   scheduleBody(step.Seq{rqLock("rq_lock"), afterRqLock()}, "block_task", switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
+		Body:   scheduleBody(step.Seq{rqLock("rq_lock").Touches(step.Held, step.RunQueueLock), afterRqLock()}, "block_task", switchRq("RCU_INIT_POINTER(rq->curr, next)", true), "raw_spin_rq_unlock_irq", true),
 	},
 	{
 		Name: "schedule_tail", Until: machine.V4_4,

@@ -38,6 +38,9 @@ const (
 	StoreBuffer
 	// LeftBuffers is the store buffers of CPUs that have left task Next.
 	LeftBuffers
+	// RunQueueLock is the lock of this CPU's run queue, which the step takes. Others want it who wake, make or move a
+	// task, or take a CPU away.
+	RunQueueLock
 )
 
 // Reach is t without what the step touches besides.

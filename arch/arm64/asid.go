@@ -120,7 +120,7 @@ func unlockASIDs() step.Node {
 	return step.Do("raw_spin_unlock_irqrestore(&cpu_asid_lock)", "others may hand out ASIDs again", func(c *step.Ctx) {
 		c.S.Global.ASIDLockedBy = machine.NoCPU
 		c.C.IRQOff = c.F.N == 1
-	})
+	}).Touches(step.Held)
 }
 
 // The generation cannot change while we hold the lock, so a branch may look at it.
@@ -152,7 +152,7 @@ var slowBody = step.Seq{
 	step.If("the mm's id is of an older generation", outdated, newID(), nil),
 	step.If("this CPU owes a flush since the last rollover", owesFlush, step.Then(
 		step.Do("local_flush_tlb_all", "numbers changed hands at the rollover: what the TLB holds under them is somebody else's", localFlush)), nil),
-	step.Do("atomic64_set(active_asids)", "the next rollover will keep this number for us", setActive),
+	step.Do("atomic64_set(active_asids)", "the next rollover will keep this number for us", setActive).Touches(step.Held),
 	unlockASIDs(),
 }
 
@@ -235,7 +235,7 @@ func (a allocator) newContext() step.Seq {
 	old := step.Seq{}
 	if a.reserve {
 		old = append(old,
-			step.Do("check_update_reserved_asid", "in use during a rollover: the number stays, and every CPU's note of it moves to this generation", updateReserved(a.updateAll)),
+			step.Do("check_update_reserved_asid", "in use during a rollover: the number stays, and every CPU's note of it moves to this generation", updateReserved(a.updateAll)).Touches(step.Held),
 			step.If("it was kept for this mm", stateIs(kept), step.Then(step.Return()), nil))
 	}
 	if a.pinned {
@@ -245,7 +245,7 @@ func (a allocator) newContext() step.Seq {
 				if c.MM(c.F.MM).Pinned > 0 {
 					keepNumber(c)
 				}
-			}),
+			}).Touches(step.Held),
 			step.If("it is pinned", stateIs(kept), step.Then(step.Return()), nil))
 	}
 	old = append(old,
@@ -255,13 +255,13 @@ func (a allocator) newContext() step.Seq {
 				mapSet(c.S.ASIDMap, i)
 				keepNumber(c)
 			}
-		}),
+		}).Touches(step.Held),
 		step.If("it was free", stateIs(kept), step.Then(step.Return()), nil))
 	return step.Seq{
 		step.If("the mm has had an ASID", hadID, old, nil),
 		step.Do("find_next_zero_bit(asid_map, cur_idx)", "the next number that nobody has had in this generation", func(c *step.Ctx) {
 			allocate(c, a.ids, c.S.Global.ASIDNext)
-		}),
+		}).Touches(step.Held),
 		step.If("there is none", stateIsNot(won), step.Then(
 			step.Do("atomic64_add_return(&asid_generation)", "a new generation: every id that was handed out is void at once", func(c *step.Ctx) {
 				c.S.Global.ASIDGeneration += a.step(&c.S.Config)
@@ -273,7 +273,7 @@ func (a allocator) newContext() step.Seq {
 					c.Broken("I18", "no ASID is free after a rollover")
 					c.F.Val = uint64(1<<a.ids.shift) | c.S.Global.ASIDGeneration
 				}
-			})), nil),
+			}).Touches(step.Held)), nil),
 	}
 }
 

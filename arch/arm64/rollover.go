@@ -35,7 +35,7 @@ func (a allocator) flushContext(reset func(*step.Ctx)) step.Seq {
 		step.Do("set_reserved_asid_bits", "every number is free again", func(c *step.Ctx) {
 			reset(c)
 			c.F.CPU = 0
-		}),
+		}).Touches(step.Held),
 		step.While("another possible CPU", moreCPUs, step.Seq{
 			step.Do("atomic64_xchg_relaxed(active_asids, 0)", "what the CPU runs on stays its mm's; the zero sends its next switch into the slow path. Was it zero already, the CPU still runs what the last rollover kept", collect(a.ids, a.reserve)),
 		}),
@@ -58,7 +58,7 @@ func (a allocator) oweFlush() step.Node {
 			c.S.ARM64[i].FlushPending = true
 		}
 		c.Stats.Rollovers++
-	})
+	}).Touches(step.Held)
 }
 
 // tlbOf returns whose TLB a CPU uses: with CnP all share the first one's.
