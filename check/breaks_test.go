@@ -53,6 +53,38 @@ func TestBreaksAreFound(t *testing.T) {
 	}
 }
 
+// endless are the breaks in which nothing is ever wrong, and something never comes.
+var endless = []string{"prev-state-before-lock", "wake-list-emptied-late", "move-locks-in-other-order"}
+
+// plainMemory is room for what a plain search sees in a second; a thorough run has room for most breaks.
+func plainMemory() int64 {
+	if *thorough {
+		return 4 << 30
+	}
+	return 32 << 20
+}
+
+// A plain search finds what a reduced one finds, wherever it comes that far in the memory that it has here.
+func TestPlainSearchesFindBreaks(t *testing.T) {
+	slowUnderRace(t)
+	found := 0
+	for _, b := range Breaks() {
+		s := Setup{NoReduction: true}
+		b.Apply(&s, false)
+		w := buildModel(t, b.Model, s)
+		r := Search(context.Background(), w, Options{Memory: plainMemory()})
+		switch {
+		case r.Found != nil:
+			found++
+		case r.Stopped == "" && !slices.Contains(endless, b.Name):
+			t.Errorf("%s: a plain search sees all %d states and finds nothing", b.Name, r.Distinct)
+		}
+	}
+	if t.Logf("%d of %d breaks found by plain searches", found, len(Breaks())); found < len(Breaks())/2 {
+		t.Error("too few to say anything")
+	}
+}
+
 // Where a break needs a machine or a place to begin of its own, the intact paths hold there.
 func TestIntactHoldsWhereBreaksDoNot(t *testing.T) {
 	slowUnderRace(t)

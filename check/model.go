@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"switchyard/arch"
+	"switchyard/arch/arm64"
 	"switchyard/internal/mutants"
 	"switchyard/kernel"
 	"switchyard/machine"
@@ -251,6 +252,9 @@ func (m *Model) Build(s Setup) (*World, error) {
 	env, err := environmentOf(m.actionsOf(&s, &c))
 	if err != nil {
 		return nil, err
+	}
+	if env.pin && c.Arch == machine.ARM64 && c.Release >= machine.V6_1 && arm64.MaxPinned(&c) <= 0 {
+		return nil, fmt.Errorf("with %d ASIDs and %d CPUs the kernel lets nothing be pinned: ask for more ASIDs, as with --asid-bits %d", 1<<c.ASIDBits, c.CPUs, c.ASIDBits+1)
 	}
 	env.changes = uint32(size.Changes)
 	var paths []*step.Path

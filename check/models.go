@@ -14,7 +14,7 @@ func Models() []*Model {
 			Rules:    []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I19", "I20", "I24", "I25"},
 			Arch:     machine.Classic,
 			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1},
-			Actions:  []string{"preempt", "sleep", "exec", "exit", "use", "offline"},
+			Actions:  []string{"preempt", "sleep", "exec", "exit", "fork", "use", "offline"},
 			begin:    beginWithOne,
 		},
 		{

@@ -186,17 +186,24 @@ func (n *normal) serial(s *machine.State, was uint32) uint32 {
 // frames forgets what tasks have on their stacks and will not read.
 func (n *normal) frames(s *machine.State) {
 	for i := range s.Tasks {
+		if s.Tasks[i].Depth == 0 {
+			continue
+		}
 		stack := s.Stack(machine.TaskID(i))
-		for k := range stack {
-			if k+1 < len(stack) || stack[k].PC == n.left {
-				n.forget(&stack[k])
+		top := len(stack) - 1
+		for k := range stack[:top] {
+			if keep := n.keep[stack[k].PC]; keep != keepAll {
+				forget(&stack[k], keep)
 			}
+		}
+		if stack[top].PC == n.left {
+			forget(&stack[top], n.keep[n.left])
 		}
 	}
 }
 
-func (n *normal) forget(f *machine.Frame) {
-	switch n.keep[f.PC] {
+func forget(f *machine.Frame, keep frameKeep) {
+	switch keep {
 	case keepNone:
 		*f = machine.Frame{PC: f.PC}
 	case keepPrev:

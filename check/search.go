@@ -25,10 +25,12 @@ type search struct {
 	window  []uint32 // records of states from disk that are gone on from; nil while they are in memory
 	news    bool     // the last depth had new states
 
+	_        apart
 	cursor   atomic.Uint64 // in the batch that is worked on
-	hi       uint64        // its end
-	limit    uint64        // records that there is room for
-	mostWays atomic.Int64  // on from one state, as far as they were met
+	_        apart
+	hi       uint64       // its end
+	limit    uint64       // records that there is room for
+	mostWays atomic.Int64 // on from one state, as far as they were met
 
 	levelEnd  atomic.Uint32
 	generated atomic.Uint64

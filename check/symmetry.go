@@ -21,11 +21,14 @@ type symmetry struct {
 	keys   []uint64
 	colour []uint64
 	to     *machine.State
+
+	_ apart
 }
 
 func newSymmetry(s *machine.State) *symmetry {
-	return &symmetry{cpus: len(s.CPUs), tasks: make([]machine.TaskID, len(s.Tasks)), mms: make([]machine.MMID, len(s.MMs)),
-		order: make([]int, len(s.Tasks)), keys: make([]uint64, len(s.Tasks)), colour: make([]uint64, len(s.MMs)), to: s.Clone()}
+	tasks, mms := len(s.Tasks), len(s.MMs)
+	return &symmetry{cpus: len(s.CPUs), tasks: ownLines[machine.TaskID](tasks), mms: ownLines[machine.MMID](mms),
+		order: ownLines[int](tasks), keys: ownLines[uint64](tasks), colour: ownLines[uint64](mms), to: s.Clone()}
 }
 
 func blend(h, v uint64) uint64 {

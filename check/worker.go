@@ -34,11 +34,13 @@ type worker struct {
 	buf   []byte
 	found *find
 	news  bool
+
+	_ apart
 }
 
 func newWorker(s *search, index int) *worker {
 	n := s.sys.Pieces()
-	w := &worker{s: s, w: s.sys.Walker(), index: index, loaded: make([]uint32, n), mix: make([]uint64, n), differs: make([]int, 0, n),
+	w := &worker{s: s, w: s.sys.Walker(), index: index, loaded: ownLines[uint32](n), mix: ownLines[uint64](n), differs: ownLines[int](n)[:0],
 		hashes: make([]uint64, 0, pending), arrived: make([]uint32, pending*n), broken: make([]*Broken, 0, pending)}
 	for i := range w.loaded {
 		w.loaded[i] = unusedRecord

@@ -83,6 +83,8 @@ type walker struct {
 	broken  Broken
 	is      bool // broken has something
 	report  invariant.Report
+
+	_ apart
 }
 
 func (w *world) Pieces() int { return w.pieces.Len() }
@@ -92,7 +94,7 @@ func (w *world) Walker() Walker { return w.walker() }
 func (w *world) walker() *walker {
 	now := w.begin[0].Clone()
 	k := &walker{w: w, now: now, from: now.Clone(), normal: newNormal(now, w.prog, w.beyond != nil), names: newSymmetry(now)}
-	k.m, k.marks = kernel.On(w.prog, now), make([]bool, w.pieces.Len())
+	k.m, k.marks = kernel.On(w.prog, now), ownLines[bool](w.pieces.Len())
 	k.report = func(rule string, cpu machine.CPUID, detail string) {
 		k.tell(Broken{Rule: rule, Detail: detail, CPU: int(cpu)})
 	}

@@ -122,17 +122,21 @@ func (p *Pieces) Changed(out []int, seen []bool, s, o *State) []int {
 	mine := s.head
 	theirs := o.head[:len(mine)]
 	i := 0
-	for ; i+4 <= len(mine); i += 4 {
-		m, t := mine[i:i+4:i+4], theirs[i:i+4:i+4]
-		if (m[0]^t[0])|(m[1]^t[1])|(m[2]^t[2])|(m[3]^t[3]) == 0 {
+	for ; i+8 <= len(mine); i += 8 {
+		m, t := (*[8]uint64)(mine[i:]), (*[8]uint64)(theirs[i:])
+		if (m[0]^t[0])|(m[1]^t[1])|(m[2]^t[2])|(m[3]^t[3])|(m[4]^t[4])|(m[5]^t[5])|(m[6]^t[6])|(m[7]^t[7]) == 0 {
 			continue
 		}
 		for k := range m {
-			out = p.mark(out, seen, i+k, m[k]^t[k])
+			if differ := m[k] ^ t[k]; differ != 0 {
+				out = p.mark(out, seen, i+k, differ)
+			}
 		}
 	}
 	for ; i < len(mine); i++ {
-		out = p.mark(out, seen, i, mine[i]^theirs[i])
+		if differ := mine[i] ^ theirs[i]; differ != 0 {
+			out = p.mark(out, seen, i, differ)
+		}
 	}
 	for t := range s.Tasks {
 		if s.Tasks[t].Depth == 0 {

@@ -7,9 +7,9 @@ import (
 	"switchyard/step"
 )
 
-// maxPinned is max_pinned_asids: after a rollover with every CPU's ASID kept and all of these pinned,
+// MaxPinned is max_pinned_asids, how many ASIDs may be pinned at once: after a rollover with every CPU's ASID kept and all of these pinned,
 // one must still be free.
-func maxPinned(c *machine.Config) int {
+func MaxPinned(c *machine.Config) int {
 	n := 1 << c.ASIDBits
 	if c.KPTI {
 		n /= 2
@@ -30,7 +30,7 @@ func pinnedCount(s *machine.State) int {
 }
 
 func isPinned(c *step.Ctx) bool    { return c.MM(c.F.MM).Pinned > 0 }
-func pinnedFull(c *step.Ctx) bool  { return pinnedCount(c.S) >= maxPinned(&c.S.Config) }
+func pinnedFull(c *step.Ctx) bool  { return pinnedCount(c.S) >= MaxPinned(&c.S.Config) }
 func lastPin(c *step.Ctx) bool     { return c.MM(c.F.MM).Pinned == 0 }
 func numberOf(c *step.Ctx) uint32  { return number(&c.S.Config, c.MM(c.F.MM).ContextID) }
 func pinnedID(c *step.Ctx, i bool) { c.F.Val = uint64(numberOf(c)) | truth(i) }
