@@ -21,8 +21,8 @@ type layout struct {
 
 // tlbLayout are offsets in x86's struct tlb_state.
 type tlbLayout struct {
-	loadedMM, asid, nextASID, ctxs int
-	ctx, gen, stride               int // of and in a slot
+	loadedMM, asid, nextASID, invalidateOther, ctxs int
+	ctx, gen, stride                                int // of and in a slot
 }
 
 // readLayout reads the kernel's BTF.
@@ -86,7 +86,7 @@ func (t *tlbLayout) read(spec *btf.Spec) error {
 		return 0
 	}
 	*t = tlbLayout{
-		loadedMM: offset(state, "loaded_mm"), asid: offset(state, "loaded_mm_asid"), nextASID: offset(state, "next_asid"), ctxs: offset(state, "ctxs"),
+		loadedMM: offset(state, "loaded_mm"), asid: offset(state, "loaded_mm_asid"), nextASID: offset(state, "next_asid"), invalidateOther: offset(state, "invalidate_other"), ctxs: offset(state, "ctxs"),
 		ctx: offset(context, "ctx_id"), gen: offset(context, "tlb_gen"), stride: int(context.Size),
 	}
 	if len(missing) > 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/record/bpf"
+	"switchyard/record/tape"
 )
 
 // probe is a tracepoint and the programs that sit on it.
@@ -23,8 +25,10 @@ type probe struct {
 	programs []string
 }
 
+// probes are in the order in which they are attached, and detached the other way round. Each time the kernel patches its
+// text, through an address space that has nothing to do with the schedule and takes one of x86's slots: what can be done
+// before the first switch is recorded is done before it.
 var probes = []probe{
-	{"sched_switch", false, []string{bpf.ObjectProgOnSwitch}},
 	{"sched_process_fork", false, []string{bpf.ObjectProgOnFork, bpf.ObjectProgOnForkAgain}},
 	{"sched_process_exec", false, []string{bpf.ObjectProgOnExec, bpf.ObjectProgOnExecAgain}},
 	{"sched_process_exit", false, []string{bpf.ObjectProgOnExit, bpf.ObjectProgOnExitAgain}},
@@ -32,6 +36,7 @@ var probes = []probe{
 	{"sched_prepare_exec", true, []string{bpf.ObjectProgOnPrepareExec, bpf.ObjectProgOnPrepareExecAgain}},
 	{"exit_mmap", true, []string{bpf.ObjectProgOnExitMmap, bpf.ObjectProgOnExitMmapAgain}},
 	{"task_rename", true, []string{bpf.ObjectProgOnRename, bpf.ObjectProgOnRenameAgain}},
+	{"sched_switch", false, []string{bpf.ObjectProgOnSwitch}},
 }
 
 // live is a recorder attached to the running kernel.
@@ -153,7 +158,7 @@ func (l *live) furnish(spec *ebpf.CollectionSpec, buffer, slotSize int) error {
 // slots is how many of x86's slots are in use: without PCID the first one alone.
 func (l *live) slots() int {
 	if cpuFlags()["pcid"] {
-		return 6
+		return tape.Slots
 	}
 	return 1
 }
@@ -240,7 +245,7 @@ func (l *live) missed() uint64 {
 
 // detach ends the recording; what is in the ring stays there.
 func (l *live) detach() {
-	for _, k := range l.links {
+	for _, k := range slices.Backward(l.links) {
 		k.Close()
 	}
 	l.links = nil

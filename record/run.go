@@ -31,7 +31,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	d := &drainer{shelves: l.shelves, chunks: make(chan chunk, 1<<10), used: make(chan []byte, 2), detach: l.detach}
 	read := make(chan error, 1)
 	go func() { read <- d.run(ctx) }()
-	w := &writer{live: l, decoder: newDecoder(l.arm, l.layout.tlb), order: order{size: l.shelves.slotSize}, twins: twins{noted: map[twinKey]bool{}}, out: tape.NewWriter(o.Out, &meta),
+	w := &writer{live: l, decoder: newDecoder(l.arm, l.layout.tlb), order: order{size: l.shelves.slotSize}, twins: twins{noted: map[twinKey]bool{}}, slots: slots{layout: l.layout.tlb, inUse: l.slots()}, out: tape.NewWriter(o.Out, &meta),
 		progress: o.Progress, started: time.Now()}
 	asked := make(chan error, 1)
 	go func() {

@@ -42,6 +42,7 @@ func settings(o *Options, missing []string) (tape.Meta, error) {
 	}
 	if flags := cpuFlags(); flags != nil {
 		m.Config["pcid"] = strconv.FormatBool(flags["pcid"])
+		m.Config["invpcid"] = strconv.FormatBool(flags["invpcid"])
 		m.Config["pti"] = strconv.FormatBool(flags["pti"])
 		m.Config["hypervisor"] = strconv.FormatBool(flags["hypervisor"])
 	}

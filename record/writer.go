@@ -17,6 +17,7 @@ type writer struct {
 	decoder  *decoder
 	order    order
 	twins    twins
+	slots    slots
 	event    tape.Event // that is being written
 	out      *tape.Writer
 	progress func(Progress)
@@ -119,6 +120,9 @@ func (w *writer) one(raw []byte) error {
 	w.lastTime = e.Time
 	if e.Kind == tape.Switch {
 		if err := w.switched(e); err != nil {
+			return err
+		}
+		if err := w.slots.tell(raw[rawSize:], e, w.out.Write); err != nil {
 			return err
 		}
 	}

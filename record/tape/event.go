@@ -5,22 +5,28 @@ type Kind uint8
 
 // The kinds, in the order of the file's dictionary. Which fields count is listed with each.
 const (
-	Switch      Kind = iota // Prev, Next, Active of Prev, User of Next, CPU's hardware fields
-	Fork                    // Prev made Next, whose address space is User
-	Exec                    // Prev runs a new program in User; Arg is its pid before
-	Exit                    // Prev exits; User is its address space if it still has it
-	Free                    // Prev's task_struct is freed
-	PrepareExec             // Prev is about to exec and will have User
-	ExitMmap                // User's mappings are gone; Prev is who took them down
-	Rename                  // Prev is called Comm from now on
-	Snapshot                // Prev exists; Arg is its parent's pid
-	Ready                   // the snapshot is complete
-	Lost                    // Arg events were dropped since the last such row
-	Gap                     // a switch on CPU was not seen: Prev was switched to, and is not who leaves now
+	Switch          Kind = iota // Prev, Next, Active of Prev, User of Next, CPU's hardware fields
+	Fork                        // Prev made Next, whose address space is User
+	Exec                        // Prev runs a new program in User; Arg is its pid before
+	Exit                        // Prev exits; User is its address space if it still has it
+	Free                        // Prev's task_struct is freed
+	PrepareExec                 // Prev is about to exec and will have User
+	ExitMmap                    // User's mappings are gone; Prev is who took them down
+	Rename                      // Prev is called Comm from now on
+	Snapshot                    // Prev exists; Arg is its parent's pid
+	Ready                       // the snapshot is complete
+	Lost                        // Arg events were dropped since the last such row
+	Gap                         // a switch on CPU was not seen: Prev was switched to, and is not who leaves now
+	Slot                        // x86: ctxs[ASID] of CPU is Active.Ctx and SlotGen, which the switches so far do not say
+	InvalidateOther             // x86: invalidate_other of CPU is set: the next choice of a slot forgets all but the loaded one
 	kinds
 )
 
-var kindNames = [kinds]string{"switch", "fork", "exec", "exit", "free", "prepare_exec", "exit_mmap", "rename", "snapshot", "ready", "lost", "gap"}
+// firstKinds is how many the first recordings knew.
+const firstKinds = Gap + 1
+
+var kindNames = [kinds]string{"switch", "fork", "exec", "exit", "free", "prepare_exec", "exit_mmap", "rename", "snapshot", "ready", "lost", "gap",
+	"slot", "invalidate_other"}
 
 func (k Kind) String() string {
 	if k < kinds {

@@ -39,6 +39,7 @@ type Reader struct {
 	rows    int
 	at      int
 	kind    []byte
+	kinds   Kind // how many the file knows
 	columns [][]byte
 	comms   *array.String
 	err     error
@@ -93,7 +94,7 @@ func (t *Reader) Next(e *Event) error {
 func (t *Reader) row(e *Event) error {
 	i := t.at
 	t.at++
-	if e.Kind = Kind(t.kind[i]); e.Kind >= kinds {
+	if e.Kind = Kind(t.kind[i]); e.Kind >= t.kinds {
 		t.err, t.rows, t.at = &CutError{t.batch - 1, fmt.Errorf("an event of unknown kind %d", e.Kind)}, 0, 0
 		return t.err
 	}
@@ -166,10 +167,10 @@ func (t *Reader) take(batch arrow.RecordBatch, rows int) error {
 	if !ok {
 		return errors.New("the kinds are no dictionary")
 	}
-	if err := sameKinds(kind.Dictionary()); err != nil {
+	var err error
+	if t.kinds, err = knownKinds(kind.Dictionary()); err != nil {
 		return err
 	}
-	var err error
 	if t.kind, err = bytesOf(kind.Indices(), 1); err != nil {
 		return err
 	}
@@ -198,15 +199,16 @@ func ordered(s *array.String) error {
 	return nil
 }
 
-func sameKinds(a arrow.Array) error {
+// knownKinds is how many kinds a file has. One that was written before there were all of them has the first ones.
+func knownKinds(a arrow.Array) (Kind, error) {
 	s, ok := a.(*array.String)
-	if !ok || s.Len() != int(kinds) {
-		return errors.New("the dictionary of kinds is not the one of this format")
+	if !ok || s.Len() < int(firstKinds) || s.Len() > int(kinds) {
+		return 0, errors.New("the dictionary of kinds is not the one of this format")
 	}
-	for i, name := range kindNames {
-		if s.Value(i) != name {
-			return fmt.Errorf("the dictionary of kinds has %q in the place of %q", s.Value(i), name)
+	for i := range s.Len() {
+		if s.Value(i) != kindNames[i] {
+			return 0, fmt.Errorf("the dictionary of kinds has %q in the place of %q", s.Value(i), kindNames[i])
 		}
 	}
-	return nil
+	return Kind(s.Len()), nil
 }

@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -147,6 +150,28 @@ func TestTheFileIsAnArrowStream(t *testing.T) {
 	defer r.Release()
 	if !r.Next() || r.RecordBatch().NumRows() != 10 || r.RecordBatch().NumCols() != int64(len(numbers)+2) {
 		t.Errorf("the first batch is not what was written: %v", r.Err())
+	}
+}
+
+// A file that was written before there were all kinds is read; one with others is not.
+func TestAnOlderFileKnowsFewerKinds(t *testing.T) {
+	names := func(names ...string) arrow.Array {
+		b := array.NewStringBuilder(memory.DefaultAllocator)
+		b.AppendValues(names, nil)
+		return b.NewArray()
+	}
+	if n, err := knownKinds(names(kindNames[:firstKinds]...)); err != nil || n != firstKinds {
+		t.Errorf("%d kinds, %v", n, err)
+	}
+	if n, err := knownKinds(names(kindNames[:]...)); err != nil || n != kinds {
+		t.Errorf("%d kinds, %v", n, err)
+	}
+	for what, a := range map[string]arrow.Array{
+		"too few": names(kindNames[:firstKinds-1]...), "too many": names(append(kindNames[:], "sleep")...), "other": names(append(kindNames[:kinds-1:kinds-1], "sleep")...),
+	} {
+		if _, err := knownKinds(a); err == nil {
+			t.Errorf("%s: no error", what)
+		}
 	}
 }
 

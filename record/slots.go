@@ -1,0 +1,48 @@
+//go:build linux
+
+package record
+
+import (
+	"encoding/binary"
+
+	"switchyard/record/tape"
+)
+
+// slots writes down what each CPU's cpu_tlbstate has in the slots that are not loaded. A switch tells of the loaded one,
+// and the others stay as they were when they were loaded last; only what does not follow from that gets a row of its own.
+type slots struct {
+	layout tlbLayout
+	inUse  int
+	told   [][tape.Slots]slot // by CPU: what follows from the file so far
+}
+
+type slot struct{ ctx, gen uint64 }
+
+// tell looks at the CPU's state behind an event of a switch, and writes what the event does not say.
+func (s *slots) tell(tail []byte, e *tape.Event, write func(*tape.Event) error) error {
+	if e.Known&tape.KnownTLB == 0 || s.inUse < tape.Slots || len(tail) < s.layout.slots(tape.Slots) {
+		return nil
+	}
+	for len(s.told) <= int(e.CPU) {
+		s.told = append(s.told, [tape.Slots]slot{})
+	}
+	told := &s.told[e.CPU]
+	if ctx, known := e.LoadedCtx(); known && e.ASID < tape.Slots {
+		told[e.ASID] = slot{ctx, e.SlotGen}
+	}
+	for i := range told {
+		at := tail[s.layout.ctxs+i*s.layout.stride:]
+		now := slot{binary.LittleEndian.Uint64(at[s.layout.ctx:]), binary.LittleEndian.Uint64(at[s.layout.gen:])}
+		if now == told[i] {
+			continue
+		}
+		told[i] = now
+		if err := write(&tape.Event{Kind: tape.Slot, CPU: e.CPU, Time: e.Time, ASID: uint16(i), Active: tape.MM{Ctx: now.ctx}, SlotGen: now.gen}); err != nil {
+			return err
+		}
+	}
+	if tail[s.layout.invalidateOther] == 0 {
+		return nil
+	}
+	return write(&tape.Event{Kind: tape.InvalidateOther, CPU: e.CPU, Time: e.Time})
+}
