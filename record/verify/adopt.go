@@ -17,7 +17,8 @@ func (r *run) adopt(c *cpu, e *tape.Event, active, user *space) {
 	}
 	switch {
 	case !r.arm && e.Known&tape.KnownTLB != 0:
-		r.adoptX86(e)
+		c.slots.saw(e)
+		r.adoptX86(c, e)
 	case !r.arm && active != nil:
 		x := &r.m.S.X86[e.CPU]
 		x.LoadedMM, r.m.S.CPUs[e.CPU].Root = active.id, active.id

@@ -111,10 +111,10 @@ func (r *run) left(t *task) {
 
 // tornDown: the mappings are gone. CPUs that had borrowed them have been told to leave by now; the last reference goes
 // before the task that did it does anything else.
-func (r *run) tornDown(e *tape.Event) {
+func (r *run) tornDown(e *tape.Event) error {
 	s := r.spaces[e.User.ID]
 	if s == nil {
-		return
+		return nil
 	}
 	if t := r.cpus[e.CPU].curr; t.leaving == s {
 		t.tore = s
@@ -123,9 +123,12 @@ func (r *run) tornDown(e *tape.Event) {
 	}
 	for i := range r.m.S.X86 {
 		if x := &r.m.S.X86[i]; x.LoadedMM == s.id && x.Lazy {
-			r.goInit(i, s)
+			if err := r.goInit(i); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // forked makes a child. Whether it shares its parent's address space is what it is seen to have.

@@ -14,13 +14,15 @@ const (
 	LoadedMM
 	Lazy
 	Slot
+	NextASID
+	Slots
 	TLBGen
 	ASID
 	Generation
 	facts
 )
 
-var factNames = [facts]string{"active_mm", "mm_count", "mm_users", "root_load", "loaded_mm", "is_lazy", "slot", "tlb_gen", "asid", "generation"}
+var factNames = [facts]string{"active_mm", "mm_count", "mm_users", "root_load", "loaded_mm", "is_lazy", "slot", "next_asid", "slots", "tlb_gen", "asid", "generation"}
 
 func (f Fact) String() string { return factNames[f] }
 

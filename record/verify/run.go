@@ -113,7 +113,12 @@ func (r *run) take(e *tape.Event) error {
 	case tape.Free:
 		return r.freed(e)
 	case tape.ExitMmap:
-		r.tornDown(e)
+		return r.tornDown(e)
+	case tape.Slot:
+		return r.cpus[e.CPU].slots.told(e)
+	case tape.InvalidateOther:
+		// A flush of kernel addresses is no part of the schedule.
+		r.m.S.X86[e.CPU].InvalidOther = true
 		return nil
 	}
 	r.now = e.Time

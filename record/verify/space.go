@@ -95,6 +95,9 @@ func (r *run) bind(v *tape.MM, id machine.MMID) *space {
 		r.names = append(r.names, nil)
 	}
 	r.names[id] = s
+	if !r.arm {
+		r.recognize(s)
+	}
 	return s
 }
 

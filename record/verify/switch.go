@@ -39,7 +39,9 @@ func (r *run) switched(c *cpu, e *tape.Event) error {
 		}
 	}
 	if known && !c.broken {
-		r.compare(c, e, active, user)
+		if err := r.compare(c, e, active, user); err != nil {
+			return err
+		}
 	} else {
 		r.adopt(c, e, active, user)
 	}
@@ -48,7 +50,7 @@ func (r *run) switched(c *cpu, e *tape.Event) error {
 }
 
 // compare holds what the machine has against what the switch found.
-func (r *run) compare(c *cpu, e *tape.Event, active, user *space) {
+func (r *run) compare(c *cpu, e *tape.Event, active, user *space) error {
 	t := &r.m.S.Tasks[c.curr.slot]
 	if active != nil {
 		tally := &r.report.Facts[ActiveMM]
@@ -75,14 +77,15 @@ func (r *run) compare(c *cpu, e *tape.Event, active, user *space) {
 	}
 	if r.arm {
 		r.compareARM(c, e, active, user)
-	} else {
-		r.compareX86(c, e, active, user)
+	} else if err := r.compareX86(c, e, active); err != nil {
+		return err
 	}
 	for _, s := range [...]*space{active, user} {
 		if s != nil {
 			s.disturbed = false
 		}
 	}
+	return nil
 }
 
 // align makes the CPU run whom the recording shows there. If that is not whom its last switch left there, something

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"switchyard/arch"
@@ -16,6 +17,7 @@ import (
 // schedule that nobody's kernel has run, and the machine can be held against one that is wrong on purpose.
 type imitation struct {
 	t    *testing.T
+	kind kind
 	m    *kernel.Machine
 	w    *tape.Writer
 	rand *rand.Rand
@@ -26,9 +28,21 @@ type imitation struct {
 
 const imitatedCPUs = 2
 
-func imitatedMeta(a machine.Arch) *tape.Meta {
-	m := &tape.Meta{Release: "6.12.0", Arch: "x86_64", CPUs: imitatedCPUs, Online: imitatedCPUs, Config: map[string]string{}}
-	if a == machine.ARM64 {
+// kind is what is imitated.
+type kind struct {
+	arch machine.Arch
+	pcid bool // with page-table isolation
+
+	disorder bool // slots come at random, not round robin
+}
+
+func (k kind) config() machine.Config {
+	return machine.Config{Release: machine.V6_12, Arch: k.arch, CPUs: imitatedCPUs, Tasks: 64, MMs: 64, ASIDBits: 16, KPTI: k.arch == machine.ARM64, PCID: k.pcid, PTI: k.pcid}
+}
+
+func (k kind) meta() *tape.Meta {
+	m := &tape.Meta{Release: "6.12.0", Arch: "x86_64", CPUs: imitatedCPUs, Online: imitatedCPUs, Config: map[string]string{"pcid": strconv.FormatBool(k.pcid), "pti": strconv.FormatBool(k.pcid)}}
+	if k.arch == machine.ARM64 {
 		m.Arch = "aarch64"
 	}
 	return m
@@ -84,12 +98,25 @@ func (k *imitation) write(kind tape.Kind, cpu machine.CPUID, prev, next machine.
 	}
 	if k.m.S.Config.Arch == machine.X86 {
 		x := &k.m.S.X86[cpu]
+		if kind == tape.Switch && k.m.S.Config.PCID {
+			k.writeSlots(cpu, x)
+		}
 		e.Known, e.Lazy, e.LoadedMM, e.ASID, e.NextASID, e.SlotGen = tape.KnownLazy|tape.KnownTLB, x.Lazy, k.name(x.LoadedMM), x.ASID, x.NextASID, x.Ctxs[x.ASID].TLBGen
 	} else {
 		a := &k.m.S.ARM64[cpu]
 		e.Known, e.ActiveASID, e.ReservedASID, e.Generation = tape.KnownASID, a.ActiveASID, a.ReservedASID, k.m.S.Global.ASIDGeneration
 	}
 	k.must(k.w.Write(&e))
+}
+
+// writeSlots writes down all slots each time; the file's reader must not mind.
+func (k *imitation) writeSlots(cpu machine.CPUID, x *machine.X86CPU) {
+	for i, slot := range x.Ctxs {
+		k.must(k.w.Write(&tape.Event{Kind: tape.Slot, CPU: uint16(cpu), Time: k.now, ASID: uint16(i), Active: tape.MM{Ctx: slot.CtxID}, SlotGen: slot.TLBGen}))
+	}
+	if x.InvalidOther {
+		k.must(k.w.Write(&tape.Event{Kind: tape.InvalidateOther, CPU: uint16(cpu), Time: k.now}))
+	}
 }
 
 func (k *imitation) curr(cpu machine.CPUID) machine.TaskID { return k.m.S.CPUs[cpu].Curr }
@@ -145,6 +172,9 @@ func (k *imitation) change(cpu machine.CPUID, prev machine.TaskID) {
 	if dies {
 		task.State = machine.TaskDead
 	}
+	if k.m.S.Config.PTI && k.rand.IntN(20) == 0 {
+		k.m.S.X86[cpu].InvalidOther = true // flush_tlb_one_kernel
+	}
 	k.write(tape.Switch, cpu, prev, next, k.m.S.Tasks[next].MM)
 	if next != k.m.S.CPUs[cpu].Idle {
 		k.must(k.m.Place(next, cpu))
@@ -156,15 +186,18 @@ func (k *imitation) change(cpu machine.CPUID, prev machine.TaskID) {
 		delete(k.pids, prev)
 		return
 	}
+	if k.kind.disorder {
+		k.m.S.X86[cpu].NextASID = uint16(k.rand.IntN(machine.X86Slots + 1))
+	}
 	k.must(k.m.Switch(cpu, next, false))
 }
 
 // imitate records a random schedule on a machine.
-func imitate(t *testing.T, a machine.Arch, seed uint64, steps int) *bytes.Buffer {
+func imitate(t *testing.T, what kind, seed uint64, steps int) *bytes.Buffer {
 	t.Helper()
 	var file bytes.Buffer
-	m, err := kernel.Boot(machine.Config{Release: machine.V6_12, Arch: a, CPUs: imitatedCPUs, Tasks: 64, MMs: 64, ASIDBits: 16, KPTI: a == machine.ARM64}, arch.Port(a))
-	k := &imitation{t: t, m: m, w: tape.NewWriter(&file, imitatedMeta(a)), rand: rand.New(rand.NewPCG(seed, 1)), pids: map[machine.TaskID]uint32{}, last: 100}
+	m, err := kernel.Boot(what.config(), arch.Port(what.arch))
+	k := &imitation{t: t, kind: what, m: m, w: tape.NewWriter(&file, what.meta()), rand: rand.New(rand.NewPCG(seed, 1)), pids: map[machine.TaskID]uint32{}, last: 100}
 	k.must(err)
 	for range 4 {
 		id, err := m.Spawn(0, 0)
@@ -199,7 +232,7 @@ func verified(t *testing.T, file *bytes.Buffer, o Options) *Report {
 }
 
 func TestAKernelLikeTheMachineIsPredicted(t *testing.T) {
-	for _, a := range []machine.Arch{machine.X86, machine.ARM64} {
+	for _, a := range []kind{{arch: machine.X86}, {arch: machine.X86, pcid: true}, {arch: machine.ARM64}} {
 		for seed := range uint64(4) {
 			r := verified(t, imitate(t, a, seed, 4000), Options{})
 			if r.Fault() || r.Gaps != 0 {
@@ -213,15 +246,19 @@ func TestAKernelLikeTheMachineIsPredicted(t *testing.T) {
 			if r.Facts[ActiveMM].Checked < 1000 || r.Facts[Count].Checked < 1000 {
 				t.Errorf("%v, seed %d: hardly anything was checked: %+v", a, seed, r.Facts)
 			}
+			if a.pcid && (r.Facts[Slots].Checked < 1000 || r.Facts[NextASID].Checked < 1000) {
+				t.Errorf("seed %d: hardly any slots were checked: %+v", seed, r.Facts)
+			}
 		}
 	}
 }
 
 // A machine with a known bug must be told from a kernel without.
 func TestABrokenMachineIsFoundOut(t *testing.T) {
+	what := kind{arch: machine.X86}
 	for _, name := range []string{"kthread-transfer-leaks", "kthread-transfer-drops-twice", "exit-mm-without-grab"} {
 		t.Run(name, func(t *testing.T) {
-			c := machine.Config{Release: machine.V6_12, Arch: machine.X86, CPUs: imitatedCPUs, Tasks: 8, MMs: 8}
+			c := what.config()
 			port := arch.Port(machine.X86)
 			v, err := kernel.FindVariation(name, &c, port)
 			if err != nil {
@@ -231,9 +268,22 @@ func TestABrokenMachineIsFoundOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := verified(t, imitate(t, machine.X86, 1, 4000), Options{Variations: paths}); r.Causes[OurFault] == 0 {
+			if r := verified(t, imitate(t, what, 1, 4000), Options{Variations: paths}); r.Causes[OurFault] == 0 {
 				t.Errorf("nothing is found to be the machine's fault: %+v, causes %v", r.Facts, r.Causes)
 			}
 		})
+	}
+}
+
+// A kernel that chooses its slots in another way is told from the machine by the slots.
+func TestOtherSlotsAreFoundOut(t *testing.T) {
+	r := verified(t, imitate(t, kind{arch: machine.X86, pcid: true, disorder: true}, 1, 4000), Options{})
+	for _, f := range []Fact{Slot, NextASID, Slots} {
+		if t1 := r.Facts[f]; t1.Predicted == t1.Checked {
+			t.Errorf("%s was predicted %d times of %d", f, t1.Predicted, t1.Checked)
+		}
+	}
+	if t1 := r.Facts[ActiveMM]; t1.Predicted != t1.Checked || r.Causes[OurFault] == 0 {
+		t.Errorf("active_mm was predicted %d times of %d; causes %v", t1.Predicted, t1.Checked, r.Causes)
 	}
 }

@@ -29,6 +29,7 @@ type cpu struct {
 	last   int64    // when its last event was
 	deltas []delta  // what that changed, which another CPU may or may not see yet
 	was    observed // the hardware as the last switch found it
+	slots  slots
 }
 
 // find is the task of a pid; the idle tasks all have 0.

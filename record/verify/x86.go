@@ -115,49 +115,63 @@ func (r *run) lowerGen(s *space, gen uint64) {
 	}
 }
 
-func (r *run) compareX86(c *cpu, e *tape.Event, active, user *space) {
+func (r *run) compareX86(c *cpu, e *tape.Event, active *space) error {
 	t := &r.m.S.X86[e.CPU]
-	on := int(e.CPU)
 	if e.Known&tape.KnownTLB != 0 && c.was.known&tape.KnownTLB != 0 {
 		r.rootLoadX86(c, e)
-		loaded := r.spaces[e.LoadedMM]
-		s := r.named(t.LoadedMM)
-		if gone := active; gone != nil && gone.tearing && e.Lazy != t.Lazy && (t.LoadedMM == gone.id || loaded == gone) {
-			// Its page tables go in just this moment, and who has borrowed them with them.
-			r.within(LoadedMM)
-			r.adoptX86(e)
-		} else if s != nil && s != loaded && e.LoadedMM == tape.InitMM && t.Lazy {
-			// Page tables were freed: every CPU that had them loaded was told to leave.
-			r.tally(e, LoadedMM, s, r.mmName(t.LoadedMM), "init_mm", Outside)
-			r.goInit(on, s)
-		} else if loaded != nil {
-			cause := r.blame(loaded, on)
-			if t.LoadedMM == machine.InitMM && e.Lazy && r.virtual {
-				// The hypervisor flushes a CPU that it has stopped; the kernel does not interrupt it then.
-				cause = Outside
-			}
-			if !r.tally(e, LoadedMM, loaded, r.mmName(t.LoadedMM), r.mmName(loaded.id), cause) {
-				r.adoptX86(e)
-			}
+		c.slots.saw(e)
+		adopted, err := r.compareLoaded(c, e, active)
+		if err != nil {
+			return err
 		}
-		r.tally(e, Slot, loaded, itoa(uint64(t.ASID)), itoa(uint64(e.ASID)), r.blame(loaded, on))
+		loaded := r.spaces[e.LoadedMM]
+		if !adopted {
+			r.compareSlots(c, e, loaded)
+		}
 		if t.LoadedMM != machine.InitMM && loaded != nil {
 			r.slotGen(c, e, loaded)
 		}
 	}
 	if e.Known&tape.KnownLazy != 0 && c.was.known != 0 {
-		if !r.tally(e, Lazy, active, strconv.FormatBool(t.Lazy), strconv.FormatBool(e.Lazy), r.blame(active, on)) {
+		if !r.tally(e, Lazy, active, strconv.FormatBool(t.Lazy), strconv.FormatBool(e.Lazy), r.blame(active, int(e.CPU))) {
 			t.Lazy = e.Lazy
 		}
 	}
+	return nil
 }
 
-// goInit has a CPU leave what it had borrowed.
-func (r *run) goInit(on int, s *space) {
-	t := &r.m.S.X86[on]
-	t.LoadedMM, t.Lazy = machine.InitMM, false
-	r.m.S.CPUs[on].Root = machine.InitMM
-	r.m.S.MMCPUMask(s.id).Clear(machine.CPUID(on))
+// compareLoaded compares loaded_mm, and tells whether the machine was set right.
+func (r *run) compareLoaded(c *cpu, e *tape.Event, active *space) (adopted bool, err error) {
+	t, on := &r.m.S.X86[e.CPU], int(e.CPU)
+	s, loaded := r.named(t.LoadedMM), r.spaces[e.LoadedMM]
+	switch gone := active; {
+	case gone != nil && gone.tearing && e.Lazy != t.Lazy && (t.LoadedMM == gone.id || loaded == gone):
+		// Its page tables go in just this moment, and who has borrowed them with them.
+		r.within(LoadedMM)
+		r.adoptX86(c, e)
+		return true, nil
+	case s != nil && s != loaded && e.LoadedMM == tape.InitMM && t.Lazy:
+		// Page tables were freed: every CPU that had them loaded was told to leave.
+		r.tally(e, LoadedMM, s, r.mmName(t.LoadedMM), "init_mm", Outside)
+		return false, r.goInit(on)
+	case loaded == nil:
+		return false, nil
+	}
+	cause := r.blame(loaded, on)
+	if t.LoadedMM == machine.InitMM && e.Lazy && r.virtual {
+		// The hypervisor flushes a CPU that it has stopped; the kernel does not interrupt it then.
+		cause = Outside
+	}
+	if r.tally(e, LoadedMM, loaded, r.mmName(t.LoadedMM), r.mmName(loaded.id), cause) {
+		return false, nil
+	}
+	r.adoptX86(c, e)
+	return true, nil
+}
+
+// goInit has a CPU leave what it had borrowed, as a flush of page tables makes it: init_mm takes a slot like any other.
+func (r *run) goInit(on int) error {
+	return r.m.Enter(machine.CPUID(on), "leave_mm", machine.Frame{})
 }
 
 // slotGen: how new the TLB is. A change of page tables and its flush are no part of the schedule and may lie apart, so
@@ -191,9 +205,10 @@ func (r *run) rootLoadX86(c *cpu, e *tape.Event) {
 }
 
 // adoptX86 takes over what a CPU has loaded.
-func (r *run) adoptX86(e *tape.Event) {
+func (r *run) adoptX86(c *cpu, e *tape.Event) {
 	t, on := &r.m.S.X86[e.CPU], machine.CPUID(e.CPU)
 	s := r.spaces[e.LoadedMM]
+	r.adoptSlots(c, t)
 	if e.LoadedMM == tape.InitMM {
 		t.LoadedMM, r.m.S.CPUs[e.CPU].Root = machine.InitMM, machine.InitMM
 	} else if s != nil {
