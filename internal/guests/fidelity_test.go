@@ -9,12 +9,12 @@ import (
 )
 
 func TestTheTableReplacesTheOldOne(t *testing.T) {
-	text, err := insert("head\n"+tableBegins+"old\n"+tableEnds+"foot\n", "new\n")
+	text, err := insert("head\n"+tableBegins+"old\n"+tableEnds+"foot\n", table{tableBegins, "new\n"})
 	if want := "head\n" + tableBegins + "new\n" + tableEnds + "foot\n"; err != nil || text != want {
 		t.Errorf("%q, %v", text, err)
 	}
 	for _, document := range []string{"", tableBegins, tableEnds + tableBegins} {
-		if text, err := insert(document, "new\n"); err == nil {
+		if text, err := insert(document, table{tableBegins, "new\n"}); err == nil {
 			t.Errorf("%q was made of %q", text, document)
 		}
 	}
@@ -25,8 +25,10 @@ func TestTheDocumentHasAPlaceForTheTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := insert(string(document), "| a |\n")
-	if err != nil || !strings.Contains(text, "| a |") {
-		t.Error(err)
+	for _, begins := range []string{tableBegins, pcidTableBegins} {
+		text, err := insert(string(document), table{begins, "| a |\n"})
+		if err != nil || !strings.Contains(text, "| a |") {
+			t.Error(err)
+		}
 	}
 }

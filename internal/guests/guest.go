@@ -9,14 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"switchyard/internal/guests/debian"
+	"switchyard/internal/guests/emulator"
 	"switchyard/internal/guests/initramfs"
 	"switchyard/internal/guests/job"
 	"switchyard/internal/guests/kmod"
-	"switchyard/internal/guests/qemu"
 	"switchyard/internal/guests/sysroot"
 	"switchyard/internal/guests/workload"
 )
@@ -24,6 +25,7 @@ import (
 // guest is one kernel with what is to be run on it.
 type guest struct {
 	arch    string
+	pcid    bool // on a CPU with process-context identifiers
 	kernel  *kmod.Tree
 	modules []string // wanted modules, besides those of the disks
 	cpus    int
@@ -83,20 +85,20 @@ func (g *guest) install(pkg debian.Package, program string) error {
 
 // run boots the guest and unpacks what it brings out into dir.
 func (g *guest) run(ctx context.Context, dir string) (job.Result, error) {
-	machine := qemu.Machine{
-		Arch: g.arch, CPUs: g.cpus, MemoryMB: memoryMB, Append: g.append,
+	machine := emulator.Machine{
+		Arch: g.arch, PCID: g.pcid, CPUs: g.cpus, MemoryMB: memoryMB, Append: g.append,
 		Kernel:    g.kernel.Image,
 		Initramfs: filepath.Join(dir, "initramfs.cpio"),
 		SerialLog: filepath.Join(dir, "serial.log"),
-		Disks: []qemu.Disk{
-			{Serial: job.Outbox, Image: filepath.Join(dir, "outbox.img")},
-			{Serial: job.Scratch, Image: filepath.Join(dir, "scratch.img")},
+		Disks: []emulator.Disk{
+			{Name: job.Outbox, Image: filepath.Join(dir, "outbox.img")},
+			{Name: job.Scratch, Image: filepath.Join(dir, "scratch.img")},
 		},
 	}
 	err := errors.Join(
-		g.writeInitramfs(ctx, machine.Initramfs, dir),
-		qemu.CreateDisk(machine.Disks[0].Image, outboxSize),
-		qemu.CreateDisk(machine.Disks[1].Image, scratchSize))
+		g.writeInitramfs(ctx, &machine, dir),
+		emulator.CreateDisk(machine.Disks[0].Image, outboxSize),
+		emulator.CreateDisk(machine.Disks[1].Image, scratchSize))
 	if err != nil {
 		return job.Result{}, err
 	}
@@ -107,7 +109,7 @@ func (g *guest) run(ctx context.Context, dir string) (job.Result, error) {
 }
 
 // collect reads the parcel; a guest that says it failed is an error.
-func (g *guest) collect(machine qemu.Machine, dir string) (job.Result, error) {
+func (g *guest) collect(machine emulator.Machine, dir string) (job.Result, error) {
 	outbox, err := os.Open(machine.Disks[0].Image)
 	if err != nil {
 		return job.Result{}, err
@@ -123,12 +125,12 @@ func (g *guest) collect(machine qemu.Machine, dir string) (job.Result, error) {
 	return result, nil
 }
 
-func (g *guest) writeInitramfs(ctx context.Context, path, dir string) error {
-	tree, err := g.tree(ctx, dir)
+func (g *guest) writeInitramfs(ctx context.Context, machine *emulator.Machine, dir string) error {
+	tree, err := g.tree(ctx, machine, dir)
 	if err != nil {
 		return err
 	}
-	file, err := os.Create(path)
+	file, err := os.Create(machine.Initramfs)
 	if err != nil {
 		return err
 	}
@@ -137,7 +139,7 @@ func (g *guest) writeInitramfs(ctx context.Context, path, dir string) error {
 }
 
 // tree puts together init, its other names, the modules, the programs and the job.
-func (g *guest) tree(ctx context.Context, dir string) (*initramfs.Builder, error) {
+func (g *guest) tree(ctx context.Context, machine *emulator.Machine, dir string) (*initramfs.Builder, error) {
 	tree := initramfs.New()
 	program := filepath.Join(dir, "init")
 	if err := build(ctx, g.arch, "switchyard/internal/guests/init", program); err != nil {
@@ -168,7 +170,7 @@ func (g *guest) tree(ctx context.Context, dir string) (*initramfs.Builder, error
 			return nil, err
 		}
 	}
-	paths, err := g.addModules(tree)
+	paths, err := g.addModules(tree, machine)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +179,8 @@ func (g *guest) tree(ctx context.Context, dir string) (*initramfs.Builder, error
 	return tree, err
 }
 
-func (g *guest) addModules(tree *initramfs.Builder) ([]string, error) {
-	modules, err := g.kernel.Modules(append([]string{"virtio_pci", "virtio_blk"}, g.modules...)...)
+func (g *guest) addModules(tree *initramfs.Builder, machine *emulator.Machine) ([]string, error) {
+	modules, err := g.kernel.Modules(slices.Concat(machine.Modules(), g.modules)...)
 	if err != nil {
 		return nil, err
 	}

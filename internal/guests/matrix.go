@@ -22,7 +22,7 @@ import (
 // grid is which guests are recorded and verified.
 type grid struct {
 	kernels []string
-	archs   []string
+	on      []string
 	cpus    []int
 	percent int
 	forks   int
@@ -35,9 +35,8 @@ type grid struct {
 
 // cell is what came of one guest.
 type cell struct {
-	kernel  string
 	release string
-	arch    string
+	on      platform
 	cpus    int
 	report  *verify.Report
 }
@@ -48,17 +47,17 @@ func matrix() *cobra.Command {
 	g := grid{}
 	cmd := &cobra.Command{
 		Use:   "matrix",
-		Short: "Record a mixed load on each kernel, hold the machine against it and print one table",
+		Short: "Record a mixed load on each kernel, hold the machine against it and print a table",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return g.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&g.kernels, "kernel", []string{"6.1", "6.12", "trixie-backports/7.3"}, "kernel series, or names of kernel packages, of bookworm or SUITE/…")
-	flags.StringSliceVar(&g.archs, "arch", []string{"amd64", "arm64"}, "architectures")
+	flags.StringSliceVar(&g.on, "machine", platformNames(), "machines: the architecture, and whether it has process-context identifiers and page-table isolation")
 	flags.IntSliceVar(&g.cpus, "cpus", []int{1, 2, 4}, "numbers of CPUs")
 	flags.IntVar(&g.percent, "percent", 20, "amount of mixed load")
 	flags.IntVar(&g.forks, "rollover", 33000, "forks on arm64 guests with one CPU, to use up all ASIDs; 0: none")
-	flags.StringVar(&g.out, "out", "", "document whose table is replaced, as docs/fidelity.md; otherwise it is only printed")
+	flags.StringVar(&g.out, "out", "", "document whose tables are replaced, as docs/fidelity.md; otherwise they are only printed")
 	flags.StringVar(&g.keep, "keep", "", "keep the guests' files below this directory")
 	flags.BoolVar(&g.again, "again", false, "verify what --keep has kept instead of booting guests")
 	flags.BoolVar(&g.exact, "exact", false, "fail unless every fact of every guest was predicted, as it is on one CPU")
@@ -70,16 +69,20 @@ func matrix() *cobra.Command {
 func (g grid) run(ctx context.Context) error {
 	var cells []cell
 	var failed error
-	for _, arch := range g.archs {
+	for _, name := range g.on {
+		on, err := findPlatform(name)
+		if err != nil {
+			return err
+		}
 		for _, kernel := range g.kernels {
 			for _, cpus := range g.cpus {
-				fmt.Printf("%s %s, %d CPUs\n", kernel, arch, cpus)
-				c, err := g.cell(ctx, kernel, arch, cpus)
+				fmt.Printf("%s %s, %d CPUs\n", kernel, name, cpus)
+				c, err := g.cell(ctx, kernel, on, cpus)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
 				if err != nil {
-					failed = errors.Join(failed, fmt.Errorf("%s %s with %d CPUs: %w", kernel, arch, cpus, err))
+					failed = errors.Join(failed, fmt.Errorf("%s %s with %d CPUs: %w", kernel, name, cpus, err))
 					fmt.Printf("  failed: %v\n", err)
 					continue
 				}
@@ -90,10 +93,12 @@ func (g grid) run(ctx context.Context) error {
 			}
 		}
 	}
-	table := fidelity(cells)
-	fmt.Print(table)
+	all := tables(cells)
+	for _, t := range all {
+		fmt.Print(t.text)
+	}
 	if g.out != "" {
-		failed = errors.Join(failed, rewrite(g.out, table))
+		failed = errors.Join(failed, rewrite(g.out, all))
 	}
 	if slices.ContainsFunc(cells, func(c cell) bool { return c.report.Fault() }) {
 		failed = errors.Join(failed, errors.New("the machine was wrong: see what is our fault above"))
@@ -121,8 +126,8 @@ func exact(cells []cell) error {
 }
 
 // cell records and verifies on one guest.
-func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, error) {
-	dir, clean, err := g.workDir(fmt.Sprintf("%s-%s-%d", strings.ReplaceAll(kernel, "/", "-"), arch, cpus))
+func (g grid) cell(ctx context.Context, kernel string, on platform, cpus int) (cell, error) {
+	dir, clean, err := g.workDir(fmt.Sprintf("%s-%s-%d", strings.ReplaceAll(kernel, "/", "-"), on.name, cpus))
 	if err != nil {
 		return cell{}, err
 	}
@@ -132,9 +137,9 @@ func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, er
 		if err != nil {
 			return cell{}, err
 		}
-		return cell{kernel: kernel, release: report.Release, arch: arch, cpus: cpus, report: report}, nil
+		return cell{release: report.Release, on: on, cpus: cpus, report: report}, nil
 	}
-	archive, which, err := openFor(ctx, kernel, arch)
+	archive, which, err := openFor(ctx, kernel, on.arch)
 	if err != nil {
 		return cell{}, err
 	}
@@ -143,23 +148,23 @@ func (g grid) cell(ctx context.Context, kernel, arch string, cpus int) (cell, er
 		return cell{}, err
 	}
 	guest := &guest{
-		arch: arch, kernel: tree, modules: []string{"loop"}, cpus: cpus, timeout: g.timeout,
-		append: "transparent_hugepage=never", steps: []job.Step{{Argv: g.load(arch, cpus)}}, bring: []string{matrixData}, recorder: true, config: tree.Config,
+		arch: on.arch, pcid: on.pcid, kernel: tree, modules: []string{"loop"}, cpus: cpus, timeout: g.timeout,
+		append: strings.TrimSpace("transparent_hugepage=never " + on.append), steps: []job.Step{{Argv: g.load(on, cpus)}}, bring: []string{matrixData}, recorder: true, config: tree.Config,
 	}
 	if _, err := guest.run(ctx, dir); err != nil {
 		return cell{}, err
 	}
 	report, err := verify.File(ctx, filepath.Join(dir, filepath.Base(matrixData)))
-	return cell{kernel: kernel, release: tree.Release, arch: arch, cpus: cpus, report: report}, err
+	return cell{release: tree.Release, on: on, cpus: cpus, report: report}, err
 }
 
 // load is the mix, and on one CPU of arm64 so many forks that the ASIDs are used up.
-func (g grid) load(arch string, cpus int) []string {
+func (g grid) load(on platform, cpus int) []string {
 	argv := []string{job.Recorder, matrixData}
-	if arch == "arm64" && cpus == 1 && g.forks > 0 {
+	if on.arch == "arm64" && cpus == 1 && g.forks > 0 {
 		return append(argv, "/bin/mix-forker", strconv.Itoa(g.forks/4), "4")
 	}
-	return append(argv, "/bin/mix", "-percent", strconv.Itoa(g.percent), "-disk", "/dev/"+job.Scratch, "-loop", "/tmp/loop.img")
+	return append(argv, "/bin/mix", "-percent", strconv.Itoa(on.percent(g.percent)), "-disk", "/dev/"+job.Scratch, "-loop", "/tmp/loop.img")
 }
 
 func (g grid) workDir(name string) (string, func(), error) {

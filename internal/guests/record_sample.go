@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/guests/debian"
+	"switchyard/internal/guests/emulator"
 	"switchyard/internal/guests/job"
-	"switchyard/internal/guests/qemu"
 )
 
 // sample is the recording that is bundled with the project, and how it is made.
@@ -72,8 +72,7 @@ func (s sample) check() error {
 	if s.percent < 1 {
 		return fmt.Errorf("--percent must be above 0, not %d", s.percent)
 	}
-	_, err := qemu.Machine{Arch: s.arch, CPUs: s.cpus}.Args()
-	return err
+	return emulator.Machine{Arch: s.arch, CPUs: s.cpus}.Check()
 }
 
 // make records, checks and bundles.

@@ -1,4 +1,4 @@
-package qemu
+package emulator
 
 import (
 	"context"
@@ -9,34 +9,13 @@ import (
 	"time"
 )
 
-func TestArgs(t *testing.T) {
-	m := Machine{
-		Arch: "arm64", CPUs: 4, MemoryMB: 512, Kernel: "vmlinuz", Initramfs: "initramfs", Append: "quiet", SerialLog: "log",
-		Disks: []Disk{{Serial: "outbox", Image: "out.img"}, {Serial: "scratch", Image: "scratch.img"}},
-	}
-	args, err := m.Args()
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := strings.Join(args, " ")
-	for _, want := range []string{
-		"-accel tcg,thread=multi", "-machine virt", "-cpu cortex-a57", "-smp 4", "-m 512", "-serial file:log", "-no-reboot",
-		"console=ttyAMA0 panic=-1 quiet",
-		"id=outbox,file=out.img -device virtio-blk-pci,drive=outbox,serial=outbox",
-		"id=scratch,file=scratch.img -device virtio-blk-pci,drive=scratch,serial=scratch",
-	} {
-		if !strings.Contains(line, want) {
-			t.Errorf("QEMU is not told %q: %s", want, line)
-		}
-	}
-}
-
-func TestArgsRefuseWhatCannotBoot(t *testing.T) {
+func TestAMachineThatCannotBootIsRefused(t *testing.T) {
 	for want, m := range map[string]Machine{
 		`architecture "riscv64"`: {Arch: "riscv64", CPUs: 1},
 		"0 CPUs":                 {Arch: "amd64"},
+		"amd64's, not arm64's":   {Arch: "arm64", CPUs: 1, PCID: true},
 	} {
-		if _, err := m.Args(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := m.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -74,11 +53,27 @@ func TestBootTellsHowAGuestEnded(t *testing.T) {
 	}
 }
 
+// Bochs ends with an error whatever its guest did; what the guest said last tells.
+func TestAGuestUnderBochsHasPoweredOffWhenItSaysSo(t *testing.T) {
+	for last, want := range map[string]string{"reboot: Power down": "", "booting": "no resolution"} {
+		m := fakeQEMU(t, `echo "`+last+`" > $log; echo "3rd exception with no resolution" > $log.bochs; exit 1`)
+		err := m.run(context.Background(), command{program: "qemu-system-x86_64", anyExit: true, log: m.SerialLog + ".bochs"}, 5*time.Second)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", last, err, want)
+		}
+	}
+}
+
 func TestBootSaysWhatToInstall(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	err := Machine{Arch: "arm64", CPUs: 1}.Boot(context.Background(), time.Second)
-	if err == nil || !strings.Contains(err.Error(), "apt-get install --no-install-recommends qemu-system-arm") {
-		t.Errorf("without QEMU: %v", err)
+	for want, m := range map[string]Machine{
+		"qemu-system-arm":  {Arch: "arm64", CPUs: 1},
+		"bochs bochs-term": {Arch: "amd64", CPUs: 1, PCID: true, SerialLog: filepath.Join(t.TempDir(), "serial.log")},
+	} {
+		err := m.Boot(context.Background(), time.Second)
+		if err == nil || !strings.Contains(err.Error(), "apt-get install --no-install-recommends "+want) {
+			t.Errorf("without %s: %v", want, err)
+		}
 	}
 }
 
