@@ -4,7 +4,8 @@
 //
 //	go run ./internal/guests COMMAND
 //
-// It needs apt, Debian's keyring and QEMU, no root and no KVM. What it fetches stays in the user's cache directory.
+// It needs apt, Debian's keyring and QEMU, for CPUs with process-context identifiers Bochs, no root and no KVM. What it
+// fetches stays in the user's cache directory.
 package main
 
 import (
@@ -12,12 +13,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := &cobra.Command{
 		Use:           "guests",

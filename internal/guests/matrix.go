@@ -26,6 +26,7 @@ type grid struct {
 	cpus    []int
 	percent int
 	forks   int
+	filters int
 	out     string
 	keep    string
 	again   bool
@@ -57,6 +58,7 @@ func matrix() *cobra.Command {
 	flags.IntSliceVar(&g.cpus, "cpus", []int{1, 2, 4}, "numbers of CPUs")
 	flags.IntVar(&g.percent, "percent", 20, "amount of mixed load")
 	flags.IntVar(&g.forks, "rollover", 33000, "forks on arm64 guests with one CPU, to use up all ASIDs; 0: none")
+	flags.IntVar(&g.filters, "filters", 0, "packet filters attached during the mixed load: flushes and switches of address spaces that no schedule shows")
 	flags.StringVar(&g.out, "out", "", "document whose tables are replaced, as docs/fidelity.md; otherwise they are only printed")
 	flags.StringVar(&g.keep, "keep", "", "keep the guests' files below this directory")
 	flags.BoolVar(&g.again, "again", false, "verify what --keep has kept instead of booting guests")
@@ -164,7 +166,11 @@ func (g grid) load(on platform, cpus int) []string {
 	if on.arch == "arm64" && cpus == 1 && g.forks > 0 {
 		return append(argv, "/bin/mix-forker", strconv.Itoa(g.forks/4), "4")
 	}
-	return append(argv, "/bin/mix", "-percent", strconv.Itoa(on.percent(g.percent)), "-disk", "/dev/"+job.Scratch, "-loop", "/tmp/loop.img")
+	argv = append(argv, "/bin/mix", "-percent", strconv.Itoa(on.percent(g.percent)), "-disk", "/dev/"+job.Scratch, "-loop", "/tmp/loop.img")
+	if g.filters > 0 {
+		argv = append(argv, "-filters", strconv.Itoa(g.filters))
+	}
+	return argv
 }
 
 func (g grid) workDir(name string) (string, func(), error) {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,6 +65,12 @@ func (m Machine) underBochs(ctx context.Context) (command, error) {
 		return c, err
 	}
 	c.args = []string{"-q", "-f", rc, "-rc", begin}
+	for _, disk := range m.Disks {
+		// One that was killed leaves its locks behind.
+		if err := os.Remove(disk.Image + ".lock"); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return c, err
+		}
+	}
 	if err := c.installed(c.program); err != nil {
 		return c, err
 	}

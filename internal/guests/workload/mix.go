@@ -56,6 +56,7 @@ func (a *Amounts) all() []*int {
 type plan struct {
 	amounts    Amounts
 	disk, loop string
+	filters    int
 }
 
 func parsePlan(args []string) (plan, error) {
@@ -64,6 +65,7 @@ func parsePlan(args []string) (plan, error) {
 	percent := flags.Int("percent", 100, "amount of work")
 	disk := flags.String("disk", "", "block device or file to write to")
 	loop := flags.String("loop", "", "file to make a loop device of and to write to")
+	filters := flags.Int("filters", 0, "packet filters to attach; 0: none")
 	if err := flags.Parse(args); err != nil {
 		return plan{}, err
 	}
@@ -73,7 +75,7 @@ func parsePlan(args []string) (plan, error) {
 	if *percent < 1 {
 		return plan{}, fmt.Errorf("-percent must be above 0, not %d", *percent)
 	}
-	return plan{amounts: Full.Percent(*percent), disk: *disk, loop: *loop}, nil
+	return plan{amounts: Full.Percent(*percent), disk: *disk, loop: *loop, filters: *filters}, nil
 }
 
 // conduct plays two acts, each with all its parts at once: in the first there are always more tasks than CPUs, in the
@@ -113,6 +115,9 @@ func (p plan) busy(self self) ([]*exec.Cmd, error) {
 	}
 	for range 3 {
 		parts = append(parts, self.command("mix-spinner", a.SpinUnits))
+	}
+	if p.filters > 0 {
+		parts = append(parts, self.command("mix-filter", p.filters))
 	}
 	if p.loop == "" {
 		return parts, nil

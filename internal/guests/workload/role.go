@@ -46,6 +46,7 @@ func init() {
 		"mix-leaver":   leave,
 		"mix-spinner":  spin,
 		"mix-sleeper":  doze,
+		"mix-filter":   filter,
 	})
 }
 

@@ -56,7 +56,7 @@ func TestEveryPartOfTheMixEnds(t *testing.T) {
 	}
 	for _, line := range []string{
 		"mix-ring 3 2 5", "mix-ring 1 1 1", "mix-group 3 2 100", "mix-threads 4 20", "mix-spawner 2 3", "mix-forker 3 4",
-		"mix-leavers 3 3", "mix-spinner 5", "mix-sleeper 3", "mix-writer " + disk + " 3", "mix -percent 1 -disk " + disk,
+		"mix-leavers 3 3", "mix-spinner 5", "mix-sleeper 3", "mix-filter 3", "mix-writer " + disk + " 3", "mix -percent 1 -disk " + disk,
 	} {
 		t.Run(strings.Fields(line)[0], func(t *testing.T) {
 			args := strings.Fields(line)
