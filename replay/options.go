@@ -61,7 +61,7 @@ func (o *Options) config(m *trace.Meta) (machine.Config, kernel.Port, error) {
 	if o.Release != nil {
 		c.Release = *o.Release
 	}
-	if err := o.fitArch(&c); err != nil {
+	if err := o.fitArch(&c, m); err != nil {
 		return c, nil, err
 	}
 	c.CPUs = recordedCPUs(m)
@@ -77,7 +77,7 @@ func (o *Options) config(m *trace.Meta) (machine.Config, kernel.Port, error) {
 }
 
 // fitArch fills in what only one architecture has, and refuses what another was asked for.
-func (o *Options) fitArch(c *machine.Config) error {
+func (o *Options) fitArch(c *machine.Config, m *trace.Meta) error {
 	var alien []string
 	alienIf := func(set bool, name string) {
 		if set {
@@ -85,11 +85,9 @@ func (o *Options) fitArch(c *machine.Config) error {
 		}
 	}
 	if c.Arch == machine.X86 {
-		c.PCID = c.Release >= machine.V5_0
-		if o.PCID != nil {
-			c.PCID = *o.PCID
-		}
-		c.PTI = o.PTI != nil && *o.PTI
+		modern := c.Release >= machine.V5_0
+		c.PCID = first(o.PCID, m.PCID, modern, modern)
+		c.PTI = first(o.PTI, m.PTI, modern, false)
 	} else {
 		alienIf(o.PCID != nil, "pcid")
 		alienIf(o.PTI != nil, "pti")
@@ -108,6 +106,17 @@ func (o *Options) fitArch(c *machine.Config) error {
 		return fmt.Errorf("%s: %s has no such thing", strings.Join(alien, ", "), c.Arch)
 	}
 	return nil
+}
+
+// first is what the caller says, else the recording, where the release has such a thing, else what is usual.
+func first(asked, recorded *bool, has, usual bool) bool {
+	switch {
+	case asked != nil:
+		return *asked
+	case recorded != nil && has:
+		return *recorded
+	}
+	return usual
 }
 
 // recordedArch is x86-64 where the recording does not say.

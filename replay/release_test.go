@@ -27,3 +27,24 @@ func TestRecordedRelease(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTheRecordingSaysOfPCIDs(t *testing.T) {
+	yes, no := true, false
+	old := machine.V4_4
+	for name, c := range map[string]struct {
+		recorded  trace.Meta
+		asked     Options
+		pcid, pti bool
+	}{
+		"nothing is said":           {trace.Meta{}, Options{}, true, false},
+		"as recorded":               {trace.Meta{PCID: &no, PTI: &yes}, Options{}, false, true},
+		"as asked for":              {trace.Meta{PCID: &no, PTI: &yes}, Options{PCID: &yes, PTI: &no}, true, false},
+		"not in an earlier release": {trace.Meta{PCID: &yes, PTI: &yes}, Options{Release: &old}, false, false},
+	} {
+		c.recorded.Release, c.recorded.Arch, c.recorded.CPUs = "6.12.1", "x86_64", 1
+		got, _, err := c.asked.config(&c.recorded)
+		if err != nil || got.PCID != c.pcid || got.PTI != c.pti {
+			t.Errorf("%s: PCID %v, PTI %v, %v", name, got.PCID, got.PTI, err)
+		}
+	}
+}

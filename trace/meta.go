@@ -24,5 +24,8 @@ type Meta struct {
 	Tool    string // the recorder and its version
 	Command string // how it was called
 	Events  []string
-	Lent    bool // it has lost its formats, and WithFormats has lent it some
+
+	PCID, PTI *bool // x86-64: whether the kernel used them; nil where the recording does not say
+
+	Lent bool // it has lost its formats, and WithFormats has lent it some
 }

@@ -3,6 +3,7 @@ package trace
 import (
 	"errors"
 	"io"
+	"strconv"
 
 	"switchyard/record/tape"
 )
@@ -42,8 +43,18 @@ func openRecorder(in stream) (source, error) {
 			Format: RecorderFile, Release: m.Release, Arch: m.Arch, CPUs: m.CPUs, Online: m.Online, Clock: m.Clock,
 			Tool: m.Tool, Command: m.Command,
 			Events: []string{"sched_switch", "sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_process_free"},
+			PCID:   setting(m, "pcid"), PTI: setting(m, "pti"),
 		},
 	}, nil
+}
+
+// setting is what a recording says of something that a machine has or lacks.
+func setting(m *tape.Meta, name string) *bool {
+	has, err := strconv.ParseBool(m.Config[name])
+	if err != nil {
+		return nil
+	}
+	return &has
 }
 
 func (r *recorder) meta() *Meta     { return &r.m }

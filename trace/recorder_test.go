@@ -12,7 +12,7 @@ import (
 func recorded(t *testing.T) []byte {
 	t.Helper()
 	var file bytes.Buffer
-	w := tape.NewWriter(&file, &tape.Meta{Release: "6.12.1", Arch: "x86_64", CPUs: 1, Online: 1})
+	w := tape.NewWriter(&file, &tape.Meta{Release: "6.12.1", Arch: "x86_64", CPUs: 1, Online: 1, Config: map[string]string{"pcid": "false"}})
 	for _, e := range []tape.Event{
 		{Kind: tape.Snapshot, Prev: tape.Task{PID: 7, TGID: 7, MM: 2}, Arg: 2, Comm: "seven"},
 		{Kind: tape.Ready},
@@ -34,6 +34,9 @@ func TestOurOwnRecordingIsRead(t *testing.T) {
 	r, err := NewReader(bytes.NewReader(recorded(t)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if m := r.Meta(); m.PCID == nil || *m.PCID || m.PTI != nil {
+		t.Errorf("pcid is recorded as false and pti not at all: %v, %v", m.PCID, m.PTI)
 	}
 	if m := r.Meta(); m.Format != RecorderFile || m.Release != "6.12.1" || m.CPUs != 1 {
 		t.Errorf("meta: %+v", m)
