@@ -28,6 +28,7 @@ type guest struct {
 	pcid    bool // on a CPU with process-context identifiers
 	kernel  *kmod.Tree
 	modules []string // wanted modules, besides those of the disks
+	spare   []string // modules that are there and not loaded
 	cpus    int
 	append  string // added to the kernel's command line
 	steps   []job.Step
@@ -186,12 +187,18 @@ func (g *guest) addModules(tree *initramfs.Builder, machine *emulator.Machine) (
 	}
 	var paths []string
 	for _, module := range modules {
-		path := "/modules/" + module.Name + ".ko"
-		tree.File(path, 0o644, module.Content)
-		paths = append(paths, path)
+		tree.File(modulePath(module.Name), 0o644, module.Content)
+		paths = append(paths, modulePath(module.Name))
 	}
-	return paths, nil
+	spare, err := g.kernel.Modules(g.spare...)
+	for _, module := range spare {
+		tree.File(modulePath(module.Name), 0o644, module.Content)
+	}
+	return paths, err
 }
+
+// modulePath is where a guest finds a module.
+func modulePath(name string) string { return "/modules/" + name + ".ko" }
 
 // build compiles a program for the guest, static, for its architecture.
 func build(ctx context.Context, arch, pkg, path string) error {

@@ -44,6 +44,9 @@ type cell struct {
 
 const matrixData = "/tmp/load.arrow"
 
+// moduleLoads is how often a module is loaded during the mixed load of a guest that has one.
+const moduleLoads = "40"
+
 func matrix() *cobra.Command {
 	g := grid{}
 	cmd := &cobra.Command{
@@ -153,6 +156,9 @@ func (g grid) cell(ctx context.Context, kernel string, on platform, cpus int) (c
 		arch: on.arch, pcid: on.pcid, kernel: tree, modules: []string{"loop"}, cpus: cpus, timeout: g.timeout,
 		append: strings.TrimSpace("transparent_hugepage=never " + on.append), steps: []job.Step{{Argv: g.load(on, cpus)}}, bring: []string{matrixData}, recorder: true, config: tree.Config,
 	}
+	if on.module != "" {
+		guest.spare = []string{on.module}
+	}
 	if _, err := guest.run(ctx, dir); err != nil {
 		return cell{}, err
 	}
@@ -167,6 +173,9 @@ func (g grid) load(on platform, cpus int) []string {
 		return append(argv, "/bin/mix-forker", strconv.Itoa(g.forks/4), "4")
 	}
 	argv = append(argv, "/bin/mix", "-percent", strconv.Itoa(on.percent(g.percent)), "-disk", "/dev/"+job.Scratch, "-loop", "/tmp/loop.img")
+	if on.module != "" {
+		argv = append(argv, "-module", modulePath(on.module), "-loads", moduleLoads)
+	}
 	if g.filters > 0 {
 		argv = append(argv, "-filters", strconv.Itoa(g.filters))
 	}

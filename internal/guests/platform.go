@@ -15,13 +15,14 @@ type platform struct {
 	arch   string
 	pcid   bool
 	append string // added to the kernel's command line
+	module string // loaded and taken out again during the mixed load
 }
 
 var platforms = []platform{
 	{name: "amd64", arch: "amd64"},
 	{name: "arm64", arch: "arm64"},
 	{name: "amd64-pcid", arch: "amd64", pcid: true, append: "pti=off"},
-	{name: "amd64-pcid-pti", note: ", PTI", arch: "amd64", pcid: true, append: "pti=on"},
+	{name: "amd64-pcid-pti", note: ", PTI", arch: "amd64", pcid: true, append: "pti=on", module: "crc_itu_t"},
 }
 
 func platformNames() []string {

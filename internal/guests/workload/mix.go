@@ -57,6 +57,8 @@ type plan struct {
 	amounts    Amounts
 	disk, loop string
 	filters    int
+	module     string
+	loads      int
 }
 
 func parsePlan(args []string) (plan, error) {
@@ -66,6 +68,8 @@ func parsePlan(args []string) (plan, error) {
 	disk := flags.String("disk", "", "block device or file to write to")
 	loop := flags.String("loop", "", "file to make a loop device of and to write to")
 	filters := flags.Int("filters", 0, "packet filters to attach; 0: none")
+	module := flags.String("module", "", "kernel module to load and to take out again")
+	loads := flags.Int("loads", 1, "how often")
 	if err := flags.Parse(args); err != nil {
 		return plan{}, err
 	}
@@ -75,7 +79,7 @@ func parsePlan(args []string) (plan, error) {
 	if *percent < 1 {
 		return plan{}, fmt.Errorf("-percent must be above 0, not %d", *percent)
 	}
-	return plan{amounts: Full.Percent(*percent), disk: *disk, loop: *loop, filters: *filters}, nil
+	return plan{amounts: Full.Percent(*percent), disk: *disk, loop: *loop, filters: *filters, module: *module, loads: *loads}, nil
 }
 
 // conduct plays two acts, each with all its parts at once: in the first there are always more tasks than CPUs, in the
@@ -118,6 +122,9 @@ func (p plan) busy(self self) ([]*exec.Cmd, error) {
 	}
 	if p.filters > 0 {
 		parts = append(parts, self.command("mix-filter", p.filters))
+	}
+	if p.module != "" {
+		parts = append(parts, self.command("mix-module", p.module, p.loads))
 	}
 	if p.loop == "" {
 		return parts, nil

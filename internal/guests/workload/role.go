@@ -47,6 +47,7 @@ func init() {
 		"mix-spinner":  spin,
 		"mix-sleeper":  doze,
 		"mix-filter":   filter,
+		"mix-module":   module,
 	})
 }
 

@@ -78,6 +78,8 @@ func TestRolesRefuseWrongArguments(t *testing.T) {
 		"mix-spinner many":     `not "many"`,
 		"mix-child extra":      "want the arguments []",
 		"mix-writer /dev/null": `want the arguments ["path" "writes"]`,
+		"mix-module crc.ko":    `want the arguments ["module" "loads"]`,
+		"mix-module crc.ko 0":  `not "0"`,
 		"mix-writer /absent 1": "/absent: no such file",
 		"mix-writer x -1":      "writes must be",
 		"mix -percent 0":       "-percent must be above 0",
