@@ -114,12 +114,8 @@ func (r *run) take(e *tape.Event) error {
 		return r.freed(e)
 	case tape.ExitMmap:
 		return r.tornDown(e)
-	case tape.Slot:
-		return r.cpus[e.CPU].slots.told(e)
-	case tape.InvalidateOther:
-		// A flush of kernel addresses is no part of the schedule.
-		r.m.S.X86[e.CPU].InvalidOther = true
-		return nil
+	case tape.Slot, tape.InvalidateOther:
+		return r.toldSlots(e)
 	}
 	r.now = e.Time
 	c := &r.cpus[e.CPU]

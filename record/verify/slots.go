@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -26,11 +27,19 @@ const stranger = 1 << 63
 // unnamed is the ctx_id of what the machine has and the recording never named.
 const unnamed = ^uint64(0)
 
-// told takes a row that tells of a slot.
-func (s *slots) told(e *tape.Event) error {
-	if e.ASID >= tape.Slots {
+// toldSlots takes a row that tells of a CPU's slots.
+func (r *run) toldSlots(e *tape.Event) error {
+	switch {
+	case r.arm:
+		return errors.New("a slot on a machine that has none: the file is damaged")
+	case e.ASID >= tape.Slots:
 		return fmt.Errorf("slot %d of %d: the file is damaged", e.ASID, tape.Slots)
+	case e.Kind == tape.InvalidateOther:
+		// A flush of kernel addresses is no part of the schedule.
+		r.m.S.X86[e.CPU].InvalidOther = true
+		return nil
 	}
+	s := &r.cpus[e.CPU].slots
 	s.known = true
 	s.seen[e.ASID] = slot{e.Active.Ctx, e.SlotGen}
 	return nil

@@ -274,16 +274,3 @@ func TestABrokenMachineIsFoundOut(t *testing.T) {
 		})
 	}
 }
-
-// A kernel that chooses its slots in another way is told from the machine by the slots.
-func TestOtherSlotsAreFoundOut(t *testing.T) {
-	r := verified(t, imitate(t, kind{arch: machine.X86, pcid: true, disorder: true}, 1, 4000), Options{})
-	for _, f := range []Fact{Slot, NextASID, Slots} {
-		if t1 := r.Facts[f]; t1.Predicted == t1.Checked {
-			t.Errorf("%s was predicted %d times of %d", f, t1.Predicted, t1.Checked)
-		}
-	}
-	if t1 := r.Facts[ActiveMM]; t1.Predicted != t1.Checked || r.Causes[OurFault] == 0 {
-		t.Errorf("active_mm was predicted %d times of %d; causes %v", t1.Predicted, t1.Checked, r.Causes)
-	}
-}

@@ -1,0 +1,47 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"switchyard/machine"
+	"switchyard/record/tape"
+)
+
+// A kernel that chooses its slots in another way is told from the machine by the slots.
+func TestOtherSlotsAreFoundOut(t *testing.T) {
+	r := verified(t, imitate(t, kind{arch: machine.X86, pcid: true, disorder: true}, 1, 4000), Options{})
+	for _, f := range []Fact{Slot, NextASID, Slots} {
+		if t1 := r.Facts[f]; t1.Predicted == t1.Checked {
+			t.Errorf("%s was predicted %d times of %d", f, t1.Predicted, t1.Checked)
+		}
+	}
+	if t1 := r.Facts[ActiveMM]; t1.Predicted != t1.Checked || r.Causes[OurFault] == 0 {
+		t.Errorf("active_mm was predicted %d times of %d; causes %v", t1.Predicted, t1.Checked, r.Causes)
+	}
+}
+
+func TestSlotsThatCannotBeAreRefused(t *testing.T) {
+	for what, c := range map[string]struct {
+		kind  kind
+		event tape.Event
+	}{
+		"no such slot": {kind{arch: machine.X86, pcid: true}, tape.Event{Kind: tape.Slot, ASID: tape.Slots}},
+		"on arm64":     {kind{arch: machine.ARM64}, tape.Event{Kind: tape.InvalidateOther}},
+	} {
+		var file bytes.Buffer
+		w := tape.NewWriter(&file, c.kind.meta())
+		if err := errors.Join(w.Write(&c.event), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		in, err := tape.NewReader(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Run(t.Context(), in, Options{}); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
