@@ -1,3 +1,5 @@
+//go:build linux
+
 package emulator
 
 import (
@@ -22,7 +24,8 @@ var bochsModules = []string{"ata_piix", "sd_mod"}
 // isolation. Time is that of the instructions (sync=none), so that a guest that sleeps does not make anybody wait.
 // A guest that resets itself is at its end (reboot=t, a triple fault).
 const bochsConfig = `config_interface: textconfig
-display_library: term
+display_library: term, options="hideIPS"
+vga: update_freq=1
 cpu: model=corei7_haswell_4770, count=%d, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest=%d, host=%[2]d
 romimage: file="%[3]s/BIOS-bochs-latest", options=fastboot

@@ -1,7 +1,8 @@
+//go:build linux
+
 package emulator
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,16 +39,18 @@ func (m Machine) run(ctx context.Context, c command, timeout time.Duration) erro
 	defer cancel()
 	run := exec.CommandContext(ctx, c.program, c.args...)
 	run.Env = append(os.Environ(), c.env...)
-	out, err := run.CombinedOutput()
+	var out screen
+	run.Stdout, run.Stderr = &out, &out
+	err := run.Run()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("the guest did not power off within %v\n%s", timeout, m.LastWords())
 	}
-	if c.log != "" {
-		// What it draws on its terminal is nothing to read.
-		out = []byte(lastLines(c.log))
-	}
 	if err != nil && !(c.anyExit && m.poweredOff()) {
-		return fmt.Errorf("%s: %w\n%s\n%s", c.program, err, bytes.TrimSpace(out), m.LastWords())
+		said := strings.TrimSpace(out.String())
+		if c.log != "" {
+			said = lastLines(c.log)
+		}
+		return fmt.Errorf("%s: %w\n%s\n%s", c.program, err, said, m.LastWords())
 	}
 	log, err := os.ReadFile(m.SerialLog)
 	if err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package emulator boots a guest and waits for it to power itself off.
 package emulator
 
