@@ -11,9 +11,12 @@ import (
 
 // slots are what a CPU's TLB holds under which tag.
 type slots struct {
-	known bool                    // the file tells of all of them
-	seen  [tape.Slots]slot        // the kernel's
-	mine  [machine.X86Slots]owner // whose the machine's are
+	known bool // the file tells of all of them
+	// invalidate_other was set when the next switch found the CPU. Whatever was loaded since the last one was chosen before
+	// that: choosing takes it back.
+	invalidate bool
+	seen       [tape.Slots]slot        // the kernel's
+	mine       [machine.X86Slots]owner // whose the machine's are
 }
 
 type slot struct{ ctx, gen uint64 }
@@ -35,8 +38,7 @@ func (r *run) toldSlots(e *tape.Event) error {
 	case e.ASID >= tape.Slots:
 		return fmt.Errorf("slot %d of %d: the file is damaged", e.ASID, tape.Slots)
 	case e.Kind == tape.InvalidateOther:
-		// A flush of kernel addresses is no part of the schedule.
-		r.m.S.X86[e.CPU].InvalidOther = true
+		r.cpus[e.CPU].slots.invalidate = true
 		return nil
 	}
 	s := &r.cpus[e.CPU].slots
@@ -49,6 +51,13 @@ func (r *run) toldSlots(e *tape.Event) error {
 func (s *slots) saw(e *tape.Event) {
 	if ctx, known := e.LoadedCtx(); known && e.ASID < tape.Slots {
 		s.seen[e.ASID] = slot{ctx, e.SlotGen}
+	}
+}
+
+// invalidated has the next choice forget what a flush of kernel addresses did not reach, which is no part of the schedule.
+func (r *run) invalidated(c *cpu, on int) {
+	if c.slots.invalidate {
+		r.m.S.X86[on].InvalidOther, c.slots.invalidate = true, false
 	}
 }
 

@@ -23,6 +23,22 @@ func TestOtherSlotsAreFoundOut(t *testing.T) {
 	}
 }
 
+// That a CPU leaves what it has borrowed is no part of a schedule. Which slot init_mm then gets follows; and what a flush
+// has the CPU forget later is forgotten later.
+func TestSlotsOfCPUsThatLeave(t *testing.T) {
+	for seed := range uint64(4) {
+		r := verified(t, imitate(t, kind{arch: machine.X86, pcid: true, naps: true}, seed, 8000), Options{})
+		for _, f := range []Fact{Slot, NextASID, Slots} {
+			if t1 := r.Facts[f]; t1.Predicted != t1.Checked || t1.Checked < 1000 {
+				t.Errorf("seed %d: %s was predicted %d times of %d: %v", seed, f, t1.Predicted, t1.Checked, r.Mismatches[OurFault])
+			}
+		}
+		if r.Causes[OurFault] != 0 || r.Causes[Outside] == 0 {
+			t.Errorf("seed %d: causes %v", seed, r.Causes)
+		}
+	}
+}
+
 func TestSlotsThatCannotBeAreRefused(t *testing.T) {
 	for what, c := range map[string]struct {
 		kind  kind

@@ -45,6 +45,9 @@ func (r *run) switched(c *cpu, e *tape.Event) error {
 	} else {
 		r.adopt(c, e, active, user)
 	}
+	if !r.arm {
+		r.invalidated(c, int(e.CPU))
+	}
 	c.seen, c.broken, c.moved = true, false, false
 	return r.handOver(c, e, next)
 }

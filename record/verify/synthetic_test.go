@@ -34,6 +34,7 @@ type kind struct {
 	pcid bool // with page-table isolation
 
 	disorder bool // slots come at random, not round robin
+	naps     bool // idle CPUs leave what they have borrowed
 }
 
 func (k kind) config() machine.Config {
@@ -171,6 +172,9 @@ func (k *imitation) change(cpu machine.CPUID, prev machine.TaskID) {
 	dies := task.Kind == machine.UserTask && task.MM == machine.NoMM
 	if dies {
 		task.State = machine.TaskDead
+	}
+	if idle := k.m.S.CPUs[cpu].Idle; k.kind.naps && prev == idle && k.rand.IntN(2) == 0 {
+		k.must(k.m.Enter(cpu, "leave_mm", machine.Frame{}))
 	}
 	if k.m.S.Config.PTI && k.rand.IntN(20) == 0 {
 		k.m.S.X86[cpu].InvalidOther = true // flush_tlb_one_kernel
