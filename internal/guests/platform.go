@@ -41,7 +41,7 @@ func findPlatform(name string) (platform, error) {
 	return platforms[i], nil
 }
 
-// percent is how much of a load is for this machine: Bochs takes some ten times as long for it as QEMU.
+// percent is how much of a load is for this machine: Bochs takes much longer for it than QEMU.
 func (p platform) percent(of int) int {
 	if p.pcid {
 		return max(1, of/10)
