@@ -149,7 +149,8 @@ var forkPaths = []*step.Path{
 		Name: "wake_up_new_task", Until: machine.V4_4,
 		Source: "kernel/sched.c:wake_up_new_task (2.6.32)",
 		Doc:    "The child may run, on the CPU that the parent's frame names.",
-		Body:   activateChild("task_rq_lock"),
+		Body: append(step.Seq{irqSaveStep("task_rq_lock turns interrupts off: a switch here would want the lock that its task holds")},
+			append(activateChild("task_rq_lock"), irqRestoreStep("the lock is released"))...),
 	},
 	{
 		Name: "wake_up_new_task", Since: machine.V4_4,

@@ -70,6 +70,12 @@ func irqEnable(why string) step.Node {
 	return step.Do("local_irq_enable", why, func(c *step.Ctx) { c.C.IRQOff = false })
 }
 
+func irqSaveStep(why string) step.Node { return step.Do("local_irq_save", why, irqSave) }
+
+func irqRestoreStep(why string) step.Node {
+	return step.Do("local_irq_restore", why, irqRestore).Touches(step.Held)
+}
+
 // task_lock is a spin lock that nobody else contends for in these paths: what it does here is to keep the
 // scheduler away while mm and active_mm are at odds.
 
