@@ -51,6 +51,18 @@ func (e *tasks) registers(w *walker, cpu machine.CPUID, t *machine.Task) {
 	}
 }
 
+// kernelFault is a fault at a new mapping of the kernel's: it comes where the code happens to be, in the middle of a
+// switch and with interrupts off too, and not in its own handler.
+func (e *tasks) kernelFault(w *walker, cpu machine.CPUID, c *machine.CPU) {
+	s := w.now
+	if s.MMs[c.Root].KernelSync == s.Global.KernelEntries {
+		return
+	}
+	if f := s.Top(c.Stack); f == nil || !e.inFault[f.PC] {
+		w.add(action{do: enter, cpu: cpu, entry: w.w.entries.touchKernel})
+	}
+}
+
 // lacks says which of the things that may happen the paths of a machine know nothing of.
 func (e *tasks) lacks(p *step.Program) error {
 	for _, a := range []struct {
@@ -64,6 +76,7 @@ func (e *tasks) lacks(p *step.Program) error {
 		{e.signal, "signal", "setup_rt_frame"},
 		{e.uaccess, "uaccess", "copy_from_user"},
 		{e.kernel, "kernel", "kernel_access"},
+		{e.vmalloc, "vmalloc", "touch_kernel_range"},
 	} {
 		if a.on && !p.Has(a.path) {
 			return fmt.Errorf("action %q: the model's machine has no path %s in this release; --list says what each model looks at", a.action, a.path)

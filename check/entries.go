@@ -13,6 +13,7 @@ type entries struct {
 	pin, unpin                           uint32
 	call, neon, sigframe, sigreturn      uint32
 	preempt, kernelAccess                uint32
+	mapKernel, touchKernel               uint32
 }
 
 func entriesOf(p *step.Program) (e entries) {
@@ -29,6 +30,7 @@ func entriesOf(p *step.Program) (e entries) {
 		{&e.membarrierGlobal, "membarrier_global_expedited"},
 		{&e.copyFromUser, "copy_from_user"}, {&e.pin, "arm64_mm_context_get"}, {&e.unpin, "arm64_mm_context_put"},
 		{&e.kernelAccess, "kernel_access"},
+		{&e.mapKernel, "map_kernel_range"}, {&e.touchKernel, "touch_kernel_range"},
 		{&e.preempt, "schedule"}, {&e.preempt, "el1_interrupt"}, // the second where the entry code is followed
 		{&e.call, "el0_svc"}, {&e.neon, "kernel_mode_neon"}, {&e.sigframe, "setup_rt_frame"}, {&e.sigreturn, "rt_sigreturn"},
 	} {

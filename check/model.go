@@ -140,6 +140,7 @@ var actionNames = []struct {
 	{"move", "a queued task moves to another run queue", func(e *tasks) { e.move = true }},
 	{"fork", "a process makes another one", func(e *tasks) { e.fork = true }},
 	{"thread", "a process makes a thread", func(e *tasks) { e.thread = true }},
+	{"vfork", "a process makes a child that has its address space, and sleeps until that execs or exits", func(e *tasks) { e.vfork = true }},
 	{"exec", "a task, kernel threads among them, changes to a new address space", func(e *tasks) { e.exec = true }},
 	{"exit", "a task exits, and is waited for", func(e *tasks) { e.exit = true }},
 	{"outside", "somebody outside takes a reference to an mm_struct, and gives it back", func(e *tasks) { e.outside = true }},
@@ -150,7 +151,7 @@ var actionNames = []struct {
 	{"free-tables", "what unmaps may free page tables as well", func(e *tasks) { e.tables = true }},
 	{"offline", "a CPU goes offline and comes back", func(e *tasks) { e.offline = true }},
 	{"speculate", "the hardware walks what is loaded, at any time", func(e *tasks) { e.fill = true }},
-	{"membarrier", "a registered process calls membarrier", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierPrivate) }},
+	{"membarrier", "a process, registered or not, calls membarrier", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierPrivate) }},
 	{"sync-core", "likewise, its sync-core form", func(e *tasks) { e.barriers = append(e.barriers, kernel.MembarrierSyncCore) }},
 	{"global", "somebody calls its form for all registered processes", func(e *tasks) { e.global = true }},
 	{"syscall", "what a task asks for it asks for in the middle of a system call", func(e *tasks) { e.syscall = true }},
@@ -158,6 +159,7 @@ var actionNames = []struct {
 	{"signal", "a process handles a signal, one at a time, and returns from the handler", func(e *tasks) { e.signal = true }},
 	{"uaccess", "the kernel copies from user memory", func(e *tasks) { e.uaccess = true }},
 	{"kernel", "the kernel uses a page of its own", func(e *tasks) { e.kernel = true }},
+	{"vmalloc", "the kernel makes a mapping that needs a new top-level entry, and uses it on any CPU at any step", func(e *tasks) { e.vmalloc = true }},
 	{"pin", "a device pins and unpins an ASID", func(e *tasks) { e.pin = true }},
 }
 
@@ -275,7 +277,7 @@ func (m *Model) Build(s Setup) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.beyond != nil && size.Generations > 0 {
+	if m.beyond != nil && size.Generations >= 0 { // models that know no generations have zero of them
 		w.beyond = func(st *machine.State) bool { return m.beyond(st, size) }
 	}
 	if s.NoReduction {
@@ -345,7 +347,7 @@ func build(c machine.Config, variation []*step.Path, spoil *mutants.Mutation, en
 	}
 	env.prepare(prog)
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
-		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog)}
+		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog), vforkWait: inVforkWait(prog), turns: env.preempt}
 	w.quiet, w.crossed, w.eager = touchesOf(prog, env), env.crossing(), env.fill
 	// What is quiet was shown for intact paths: in one that is changed nothing is taken to be.
 	for pc := range w.quiet {

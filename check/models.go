@@ -54,7 +54,7 @@ func Models() []*Model {
 			Arch:     machine.X86,
 			Since:    machine.V5_0,
 			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1},
-			Actions:  []string{"preempt", "sleep", "exit", "exec", "membarrier", "sync-core"},
+			Actions:  []string{"preempt", "sleep", "exit", "membarrier", "sync-core"},
 			Buffers:  true,
 			begin:    beginRegistered,
 			without:  brokenMembarrier,
@@ -146,13 +146,13 @@ func noneRegistered(s *machine.State, _ Size) bool {
 }
 
 // brokenMembarrier is what releases up to 5.10 got wrong: the sync-core form, where nothing else serialises a
-// core that goes back to user mode; and, where stores may overtake each other, exec (up to 5.3) and exit.
+// core that goes back to user mode; and, where stores may overtake each other, exit.
 func brokenMembarrier(c *machine.Config) []string {
 	switch {
 	case c.Release >= machine.V6_1:
 		return nil
 	case c.Memory == machine.WeakStores:
-		return []string{"exit", "exec"}
+		return []string{"exit"}
 	}
 	return []string{"sync-core"}
 }

@@ -47,7 +47,10 @@ func (k *walker) Owes() *Broken {
 	}
 	for i := range s.Tasks {
 		if lost(s, machine.TaskID(i)) {
-			return &Broken{Rule: "L2", Detail: "a task that does not sleep is on no run queue: its wake-up was lost", CPU: -1}
+			return &Broken{Rule: "L2", Detail: wakeupLost, CPU: -1}
+		}
+		if k.waitsAwake(machine.TaskID(i)) {
+			return &Broken{Rule: "L1", Detail: waitsOnQueue, CPU: -1}
 		}
 	}
 	return nil
@@ -70,15 +73,24 @@ func heldLock(s *machine.State) string {
 	return ""
 }
 
-// lost: the task neither sleeps nor is dead, and nobody will ever pick it.
+const (
+	wakeupLost   = "a task that does not sleep, or has nothing to wait for, is on no run queue: its wake-up was lost"
+	waitsOnQueue = "a task that waits for its vfork child does not sleep meanwhile"
+)
+
+// lost: the task neither sleeps nor is dead, or sleeps for a child that is gone, and nobody will ever pick it.
 func lost(s *machine.State, id machine.TaskID) bool {
 	t := &s.Tasks[id]
 	if t.Kind != machine.UserTask && t.Kind != machine.KernelTask || t.OnRQ == machine.OnRQQueued && s.CPUs[t.CPU].Online {
 		return false
 	}
 	switch t.State {
-	case machine.TaskInterruptible, machine.TaskUninterruptible, machine.TaskDead, machine.TaskNew:
+	case machine.TaskInterruptible, machine.TaskDead, machine.TaskNew:
 		return false
+	case machine.TaskUninterruptible: // only who waits for a vfork child sleeps like that
+		if awaited(s, id) {
+			return false
+		}
 	}
 	for i := range s.CPUs {
 		if s.CPUs[i].Curr == id {
@@ -100,7 +112,11 @@ func (k *walker) Stuck() (all []Broken) {
 	}
 	for i := range k.now.Tasks {
 		if lost(k.now, machine.TaskID(i)) {
-			all = append(all, Broken{Rule: "L2", Detail: "a task that does not sleep is on no run queue: its wake-up was lost", CPU: -1})
+			all = append(all, Broken{Rule: "L2", Detail: wakeupLost, CPU: -1})
+			break
+		}
+		if k.waitsAwake(machine.TaskID(i)) {
+			all = append(all, Broken{Rule: "L1", Detail: waitsOnQueue, CPU: -1})
 			break
 		}
 	}

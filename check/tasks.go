@@ -16,6 +16,7 @@ type tasks struct {
 	move    bool // between run queues
 	fork    bool
 	thread  bool
+	vfork   bool
 	exec    bool
 	exit    bool // and be waited for
 	outside bool // references from outside, to the mm_struct
@@ -31,6 +32,7 @@ type tasks struct {
 	signal  bool // likewise: programs handle signals
 	uaccess bool // the kernel copies from user memory
 	kernel  bool // arm64 with its entry code: it uses pages of its own
+	vmalloc bool // classic: it makes mappings that need a new top-level entry, and uses them
 
 	barriers []int32 // forms of membarrier that are called
 	global   bool    // GLOBAL_EXPEDITED is
@@ -43,10 +45,11 @@ type tasks struct {
 	dying   []bool // finish_cpu
 	pins    []bool // arm64_mm_context_put
 	inCall  []bool // in the middle of a system call
+	inFault []bool // touch_kernel_range
 }
 
 func (e *tasks) prepare(p *step.Program) {
-	for _, at := range []*[]bool{&e.calm, &e.making, &e.burying, &e.dying, &e.pins, &e.inCall} {
+	for _, at := range []*[]bool{&e.calm, &e.making, &e.burying, &e.dying, &e.pins, &e.inCall, &e.inFault} {
 		*at = make([]bool, p.Len())
 	}
 	for pc := range uint32(p.Len()) {
@@ -59,6 +62,7 @@ func (e *tasks) prepare(p *step.Program) {
 		e.burying[pc] = in.Path.Name == "release_task"
 		e.pins[pc] = in.Path.Name == "arm64_mm_context_put"
 		e.inCall[pc] = e.syscall && in.Label == "el0_svc ends"
+		e.inFault[pc] = in.Path.Name == "touch_kernel_range"
 		e.dying[pc] = in.Path.Name == "finish_cpu"
 	}
 }
@@ -79,6 +83,9 @@ func (e *tasks) offer(w *walker) {
 		}
 		if e.fill && !w.w.eager {
 			w.add(action{do: fillTLB, cpu: cpu})
+		}
+		if e.vmalloc && c.Online {
+			e.kernelFault(w, cpu, c)
 		}
 	}
 }
@@ -170,6 +177,9 @@ func (e *tasks) process(w *walker, cpu machine.CPUID, t *machine.Task, mm machin
 		if e.thread {
 			w.add(action{do: enter, cpu: cpu, entry: at.clone, args: machine.Frame{Next: child, CPU: machine.CPUID(target), MM: machine.NoMM, N: kernel.CloneVM}})
 		}
+		if e.vfork {
+			w.add(action{do: enter, cpu: cpu, entry: at.clone, args: machine.Frame{Next: child, CPU: machine.CPUID(target), MM: machine.NoMM, N: kernel.CloneVM | kernel.CloneVfork}})
+		}
 	}
 	if e.outside && own.ExtCount == 0 {
 		w.add(action{do: enter, cpu: cpu, entry: at.grab, args: machine.Frame{MM: t.MM}})
@@ -177,10 +187,8 @@ func (e *tasks) process(w *walker, cpu machine.CPUID, t *machine.Task, mm machin
 	if e.users && own.ExtUsers == 0 {
 		w.add(action{do: enter, cpu: cpu, entry: at.mmget, args: machine.Frame{MM: t.MM}})
 	}
-	for _, form := range e.barriers {
-		if own.MembarrierReady&uint32(form) != 0 {
-			w.add(action{do: enter, cpu: cpu, entry: at.membarrier, args: machine.Frame{N: form}})
-		}
+	for _, form := range e.barriers { // who did not register may ask too
+		w.add(action{do: enter, cpu: cpu, entry: at.membarrier, args: machine.Frame{N: form}})
 	}
 	if e.global {
 		w.add(action{do: enter, cpu: cpu, entry: at.membarrierGlobal, args: machine.Frame{N: kernel.MembarrierGlobal}})
@@ -248,6 +256,9 @@ func (e *tasks) interrupted(w *walker, cpu machine.CPUID) {
 	}
 	if e.offline {
 		e.finishOthers(w, cpu)
+	}
+	if e.vmalloc && s.Global.KernelEntries <= e.changes {
+		w.add(action{do: enter, cpu: cpu, entry: at.mapKernel})
 	}
 }
 

@@ -27,6 +27,9 @@ type world struct {
 	calm    func(pc uint32) bool // a task there is not on its way into a preempting schedule
 	entries entries
 	eager   bool // what the hardware may walk it walks at once, rather than by an action
+	// vforkWait says for each program counter whether a task there waits for its vfork child.
+	vforkWait []bool
+	turns     bool // tasks in user mode are preempted
 	// beyond tells states that are not gone on from; nil for none.
 	beyond func(*machine.State) bool
 }
@@ -95,6 +98,7 @@ func (w *world) walker() *walker {
 	now := w.begin[0].Clone()
 	k := &walker{w: w, now: now, from: now.Clone(), normal: newNormal(now, w.prog, w.beyond != nil), names: newSymmetry(now)}
 	k.m, k.marks = kernel.On(w.prog, now), ownLines[bool](w.pieces.Len())
+	settleVforkWait(k.normal.settled, w.vforkWait, w.prog)
 	k.report = func(rule string, cpu machine.CPUID, detail string) {
 		k.tell(Broken{Rule: rule, Detail: detail, CPU: int(cpu)})
 	}

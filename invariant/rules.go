@@ -1,4 +1,4 @@
-// Package invariant holds the safety rules of the switch, I1 to I31, by name.
+// Package invariant holds the safety rules of the switch, I1 to I32, by name.
 //
 // A rule is found out in one of four places. The cheap ones are looked at after every switch, by
 // CheckCPU. The settled ones need the whole machine and hold when no CPU is in the middle of
@@ -85,7 +85,7 @@ var rules = []Rule{
 		"It lets the task it is told of run elsewhere: told of the wrong one, it lets two CPUs run on one stack.", []When{Cheap, InSteps}},
 	{"I21", "A full barrier lies between the last user access and the store to rq->curr, and another between that store and user mode.",
 		"membarrier asks only the CPUs whose rq->curr it sees; the others must have had their barrier on the way.", []When{InSteps}},
-	{"I22", "When membarrier returns, what other threads of the mm had stored when it was called is in memory; after its sync-core form none of them runs code that its CPU fetched before.",
+	{"I22", "When membarrier returns, what other threads of the mm had stored when it was called is in memory; after its sync-core form none of them runs code that its CPU fetched before. Of the private forms only who registered is served.",
 		"User code leaves out its own barriers because it relies on this.", []When{InSteps}},
 	{"I23", "After a page-table change has been flushed, no CPU uses the old translation; a lazy one asks before it leaves laziness.",
 		"The page belongs to somebody else by then.", []When{Cheap, InSteps}},
@@ -105,4 +105,6 @@ var rules = []Rule{
 		"A global entry is found under every ASID, that of user mode among them.", []When{Settled}},
 	{"I31", "arm64 with software PAN: but for an access to user memory the kernel runs with the reserved root in TTBR0, and finds no user page under its ASID.",
 		"A kernel that follows a bad pointer would read or write user memory in silence.", []When{Settled}},
+	{"I32", "Classic: each root that is loaded has the kernel's top-level entries, as swapper_pg_dir had them when it was made.",
+		"The CPU would find neither its next instruction nor the handler of the fault.", []When{InSteps}},
 }

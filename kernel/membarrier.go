@@ -51,11 +51,10 @@ func looks(c *step.Ctx) int {
 	return n
 }
 
-// look notes the next CPU if what runs there is wanted.
+// look notes the CPU that it is about if what runs there is wanted.
 func look(wanted func(c *step.Ctx, cpu machine.CPUID, mm machine.MMID) bool) func(*step.Ctx) {
 	return func(c *step.Ctx) {
 		cpu := c.F.CPU
-		c.F.CPU++
 		if !c.S.CPUs[cpu].Online {
 			return
 		}
@@ -102,13 +101,16 @@ func privateExpedited(form membarrierForm) step.Seq {
 	form.look = askMembers()
 	return append(step.Seq{
 		step.Do("mm = current->mm", "whose threads are meant, and did they register", mayCall),
-		step.If("not registered", wasLast, step.Then(step.Return()), nil),
+		step.If("not registered", wasLast, step.Then(
+			step.Do("-EPERM", "the scheduler may do less for who did not register", refused).Touches(step.OwnTask),
+			step.Return()), nil),
 	}, form.body()...)
 }
 
 func (form membarrierForm) body() step.Seq {
 	ask := step.Seq{
-		step.While("another CPU to look at", moreInMask, step.Seq{form.look}),
+		step.While("another CPU to look at", moreInMask, step.Seq{form.look,
+			step.Do("for_each_online_cpu", "on to the next one", func(c *step.Ctx) { c.F.CPU++ }).Touches(step.OwnTask)}),
 		preemptDisable("who asks and who waits for the answers is one CPU"),
 		askMask(form.call),
 	}
@@ -121,6 +123,7 @@ func (form membarrierForm) body() step.Seq {
 		}))
 	return step.Seq{
 		step.Do("num_online_cpus", "is there anybody to ask", func(c *step.Ctx) {
+			served(c)
 			c.F.Val = truth(form.alone(c))
 			if wasLast(c) {
 				nothingOwed(c)

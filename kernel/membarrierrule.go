@@ -77,6 +77,20 @@ func endMembarrier(c *step.Ctx) {
 
 const staleCode = "a thread runs code that its CPU fetched before membarrier was called to serialise all cores"
 
+// refused is for a call that is not served: Val is what was found out, and must not have been turned round.
+func refused(c *step.Ctx) {
+	if !wasLast(c) {
+		c.Broken("I22", "membarrier refuses a process that has registered, which relies on the call in the place of its own barriers")
+	}
+}
+
+// served is for a call that is: of the private forms only who registered may make one (EPERM in membarrier(2)).
+func served(c *step.Ctx) {
+	if c.F.N != MembarrierGlobal && c.MM(c.F.MM).MembarrierReady&uint32(c.F.N) == 0 {
+		c.Broken("I22", "membarrier serves a process that has not registered, for which the scheduler need not do what the call relies on")
+	}
+}
+
 // nothingOwed is for a call that returns at once, as nobody else is there.
 func nothingOwed(c *step.Ctx) {
 	if !c.S.Buffered() {

@@ -88,7 +88,7 @@ func (r *run) expectViolation(t *starlark.Thread, b *starlark.Builtin, args star
 		return nil, err
 	}
 	if !invariant.Known(rule) && rule != stuck {
-		return nil, fmt.Errorf("there is no rule %q: they are I1 to I31, and %q for a machine in which nobody can go on", rule, stuck)
+		return nil, fmt.Errorf("there is no rule %q: they are I1 to I32, and %q for a machine in which nobody can go on", rule, stuck)
 	}
 	if r.expecting {
 		return nil, fmt.Errorf("expect_violation inside expect_violation")

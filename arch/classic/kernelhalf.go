@@ -37,14 +37,14 @@ var kernelHalfPaths = []*step.Path{
 	{
 		Name:   "touch_kernel_range",
 		Source: "arch/x86/mm/fault.c:vmalloc_fault (i386, 4.4)",
-		Doc:    "The kernel uses its newest mapping through whatever root is loaded, and copies the missing entry at the fault. The loaded root counts, not current's: a fault may come in the middle of a switch.",
+		Doc:    "The kernel uses its newest mapping through whatever root is loaded, and copies the missing entry at the fault; then the access is tried again. The loaded root counts, not current's: a fault may come in the middle of a switch.",
 		Body: step.Seq{
-			step.If("the loaded root lacks the entry", func(c *step.Ctx) bool {
+			step.While("the loaded root lacks the entry", func(c *step.Ctx) bool {
 				return c.S.MMs[c.C.Root].KernelSync < c.S.Global.KernelEntries
-			}, step.Then(
+			}, step.Seq{
 				step.Do("vmalloc_fault", "the entry is copied from swapper_pg_dir into the root that the CPU stands on", func(c *step.Ctx) {
 					copyKernelHalf(c, c.C.Root)
-				})), nil),
+				})}),
 		},
 	},
 }

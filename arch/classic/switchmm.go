@@ -15,6 +15,9 @@ func loadRoot(c *step.Ctx) {
 	if c.MM(c.F.MM).Alive&machine.HasRoot == 0 {
 		c.Broken("I8", "a freed page-table root was loaded")
 	}
+	if c.MM(c.F.MM).KernelSync == 0 {
+		c.Broken("I32", "a root without the kernel's entries was loaded")
+	}
 	c.C.Root = c.F.MM
 	c.S.FlushTLB(c.CPU)
 	c.LoadRoot()
