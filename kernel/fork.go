@@ -106,12 +106,12 @@ var forkPaths = []*step.Path{
 				return c.F.OldMM == machine.NoMM || c.F.N&CloneKernel != 0
 			}, step.Then(step.Return()), nil),
 			step.If("CLONE_VM", cloneHas(CloneVM),
-				step.Then(step.Do("mmget(oldmm)", "one more user of the same address space: mm_count stays", func(c *step.Ctx) {
-					mm := c.MM(c.F.OldMM)
-					mm.Users++
-					mm.Tasks++
-					c.F.MM = c.F.OldMM
-				})),
+				step.Then(
+					step.Do("mmget(oldmm)", "one more user of the same address space: mm_count stays", func(c *step.Ctx) { c.MM(c.F.OldMM).Users++ }),
+					step.Do("mm = oldmm", "which the child shares", func(c *step.Ctx) {
+						c.MM(c.F.OldMM).Tasks++
+						c.F.MM = c.F.OldMM
+					})),
 				step.Else(step.Call("dup_mm"))),
 			step.Do("tsk->mm = tsk->active_mm = mm", "a user task's active_mm is always its mm", func(c *step.Ctx) {
 				t := c.T(c.F.Next)

@@ -20,6 +20,16 @@ func unmaskIRQ(label, why string) step.Node {
 	return step.Do(label, why, func(c *step.Ctx) { c.C.IRQOff = false })
 }
 
+// unmaskKernel is unmaskIRQ where the kernel goes on with no access to user memory under way.
+func unmaskKernel(label, why string) step.Node {
+	return step.Do(label, why, func(c *step.Ctx) {
+		if c.S.Config.PAN && (c.C.Root != machine.NoMM || arm(c).UserAccess) {
+			c.Broken("I31", "the kernel goes on with user memory within reach: the user root, or the ASID under which its pages are cached")
+		}
+		c.C.IRQOff = false
+	})
+}
+
 // readSaved is READ_ONCE(current_thread_info()->ttbr0).
 func readSaved(c *step.Ctx) { c.F.MM, c.F.State = c.Task().SavedMM, c.Task().SavedTag }
 
@@ -48,7 +58,7 @@ func exitToUser(between ...step.Node) step.Seq {
 
 func entryFromUser(between ...step.Node) step.Seq {
 	s := append(step.Seq{runUser(), step.Do("tramp_map_kernel", "one write: the kernel's page tables, and the even ASID", trampMap)}, between...)
-	return append(s, unmaskIRQ("local_daif_restore", "the kernel runs"))
+	return append(s, unmaskKernel("local_daif_restore", "the kernel runs"))
 }
 
 // stillUser remembers in Val whether user memory was within reach when an exception came in the kernel, as told by within.
@@ -126,7 +136,7 @@ var entryPaths = []*step.Path{
 		Source: "arch/arm64/include/asm/uaccess.h:__uaccess_ttbr0_disable (4.20 to 7.3; interrupts off since Fix the interaction between ASID switching and software PAN, 4.15)",
 		Doc:    "The access is over.",
 		Body: step.Seq{maskIRQ("local_irq_save", "an exception between the two writes would take the access for one that goes on"),
-			step.Call("__uaccess_ttbr0_disable"), unmaskIRQ("local_irq_restore", "root and ASID are both the reserved ones")},
+			step.Call("__uaccess_ttbr0_disable"), unmaskKernel("local_irq_restore", "root and ASID are both the reserved ones")},
 	},
 	{
 		Name: "copy_from_user", Since: machine.V5_0, Only: entryCode(true),
@@ -157,7 +167,7 @@ func el1Interrupt(since, until machine.Release, reschedule, source string) *step
 		Body: step.Seq{
 			step.Do("__swpan_entry_el1", "was user memory within reach? The reserved root has ASID 0 beside it in TTBR0", stillUser(userRoot)),
 			step.If("it was", wasUser, step.Then(step.Call("__uaccess_ttbr0_disable")), nil),
-			unmaskIRQ(reschedule, "another task is to run here"),
+			unmaskKernel(reschedule, "another task is to run here"),
 			step.Call("schedule").With(preempting),
 			maskIRQ("__swpan_exit_el1", "back to what was interrupted"),
 			step.If("it was", wasUser, step.Then(step.Call("__uaccess_ttbr0_enable")), nil),

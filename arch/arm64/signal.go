@@ -44,11 +44,14 @@ var signalPaths = []*step.Path{
 			step.Do("preserve_fpsimd_context", "from memory to the signal frame", func(c *step.Ctx) {
 				th := fpThread(c, c.C.Current)
 				copy(th.SigFrame[:], savedVectors(c, c.C.Current))
+			}),
+			step.Do("setup_return", "on return to user mode the handler runs", func(c *step.Ctx) {
+				th := fpThread(c, c.C.Current)
 				if th.SigFrame != th.Left {
 					c.Broken("I27", "a signal frame has other values for v0 to v31 than the program left there")
 				}
+				th.InSignal = 1
 			}),
-			step.Do("setup_return", "on return to user mode the handler runs", func(c *step.Ctx) { fpThread(c, c.C.Current).InSignal = 1 }),
 		},
 	},
 	{

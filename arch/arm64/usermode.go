@@ -51,6 +51,9 @@ func userRuns(c *step.Ctx) {
 	if c.C.Root != c.Task().MM {
 		c.Broken("I11", "user code runs on a root that is not its own")
 	}
+	if a := arm(c); c.S.Config.KPTI && (!a.Tramp || a.HWASID&userASID == 0) {
+		c.Broken("I28", "user code runs with the kernel's page tables in TTBR1, or under the kernel's ASID")
+	}
 	touch(c)
 }
 
