@@ -47,7 +47,8 @@ type diamonds struct {
 }
 
 // both runs two actions of the loaded state one after the other; ok is false where the second cannot be
-// taken any more. What is broken on the way is part of the outcome.
+// taken any more. What is broken on the way is part of the outcome. What happens to the CPU that stands at the
+// step itself runs until its task is back there.
 func (d *diamonds) both(a, b action, load func()) (after *machine.State, broken string, ok bool) {
 	load()
 	for i, x := range []action{a, b} {
@@ -57,13 +58,16 @@ func (d *diamonds) both(a, b action, load func()) (after *machine.State, broken 
 				return nil, "", false
 			}
 		}
+		t := d.now.CPUs[x.cpu].Curr
+		depth := d.now.Tasks[t].Depth
 		if v := d.act(&x); v != nil {
 			broken += v.Rule
 		}
-		if d.void {
+		if d.void || a.cpu == b.cpu && d.comesBack(&x) && !d.backTo(x.cpu, t, depth) {
 			return nil, "", false
 		}
 	}
+	d.userRan()
 	d.normal.apply(d.now)
 	return d.now.Clone(), broken, true
 }
@@ -87,18 +91,26 @@ func (d *diamonds) state(load func()) {
 		}
 		label := d.w.prog.At(d.now.Top(d.now.CPUs[q.cpu].Stack).PC)
 		for _, o := range all {
-			// Speculation is no part of what the CPU runs: it may happen to the one that stands at the step, too.
-			if o.cpu == q.cpu && o.do != fillTLB || d.waits(o, load) {
+			// Speculation is no part of what the CPU runs: it may happen to the one that stands at the step, too. So may an
+			// interrupt, or that its task is preempted.
+			own := o.cpu == q.cpu
+			if own && o.do != fillTLB && !d.comesBack(&o) || d.waits(o, load) {
 				continue
 			}
 			d.seen++
 			d.met[label.Path.Name+"/"+label.Label] = true
 			one, brokenOne, ok := d.both(q, o, load)
+			if !ok && own {
+				continue // with interrupts or preemption off it comes later
+			}
 			if !ok {
 				d.report(fmt.Sprintf("%s/%s ends what cpu %d could do: %s", label.Path.Name, label.Label, o.cpu, d.name(&o)))
 				continue
 			}
 			other, brokenOther, ok := d.both(o, q, load)
+			if !ok && own {
+				continue // who comes back has to wait for another CPU
+			}
 			if !ok || !one.Equal(other) || brokenOne != brokenOther {
 				diff := ""
 				if ok {
@@ -187,16 +199,14 @@ var forkWorlds = []Setup{
 // entered are steps that the action which enters their path takes with it, so no CPU stands there in any model.
 var entered = []string{"schedule/preempt_disable", "exit_mm/mm = current->mm", "kthread_unuse_mm/mm = tsk->mm"}
 
-// lookAround makes diamonds of a world that takes no quiet steps of itself and gives nothing other names.
-func lookAround(t *testing.T, w *world, met map[string]bool) *diamonds {
-	t.Helper()
+// lookAround makes diamonds of a world that takes no quiet steps of itself and gives nothing other names. What they
+// complain of is noted in all, a dozen of it.
+func lookAround(w *world, met map[string]bool, all *[]string) *diamonds {
 	quiet := w.quiet
 	w.rename, w.quiet = false, nil
-	complained := map[string]bool{}
 	d := &diamonds{walker: w.walker(), met: met, report: func(what string) {
-		if !complained[what] && len(complained) < 12 {
-			complained[what] = true
-			t.Error(what)
+		if len(*all) < 12 && !slices.Contains(*all, what) {
+			*all = append(*all, what)
 		}
 	}}
 	d.quietAt = func(cpu machine.CPUID) bool {
@@ -211,7 +221,16 @@ func lookAround(t *testing.T, w *world, met map[string]bool) *diamonds {
 // everyQuietStep looks at the states of a world, as many as quietMemory has room for.
 func everyQuietStep(t *testing.T, w *world, met map[string]bool) {
 	t.Helper()
-	d := lookAround(t, w, met)
+	all, states, pairs := unquiet(w, met)
+	for _, what := range all {
+		t.Error(what)
+	}
+	t.Logf("%d states, %d pairs", states, pairs)
+}
+
+// unquiet says where, in as many states of a world as quietMemory has room for, a step that is declared quiet is not.
+func unquiet(w *world, met map[string]bool) (all []string, states uint32, pairs int) {
+	d := lookAround(w, met, &all)
 	s := &search{sys: w, seen: newVisited(w.Pieces()), opt: Options{Workers: 1, Memory: quietMemory()}}
 	s.mostWays.Store(maySee)
 	s.workers = []*worker{newWorker(s, 0)}
@@ -222,13 +241,14 @@ func everyQuietStep(t *testing.T, w *world, met map[string]bool) {
 		}
 		d.state(func() { d.Load(func(p int) []byte { return s.seen.values.at(s.seen.pieceIDs(id)[p]) }, nil) })
 	}
-	t.Logf("%d states, %d pairs", s.seen.next.Load(), d.seen)
+	return all, s.seen.next.Load(), d.seen
 }
 
 // quietStepsOnTheWay looks at the states that random walks come to.
 func quietStepsOnTheWay(t *testing.T, w *world, met map[string]bool) {
 	t.Helper()
-	d, k := lookAround(t, w, met), w.walker()
+	var all []string
+	d, k := lookAround(w, met, &all), w.walker()
 	for seed := range uint64(10) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		k.Begin(0)
@@ -245,6 +265,9 @@ func quietStepsOnTheWay(t *testing.T, w *world, met map[string]bool) {
 				break
 			}
 		}
+	}
+	for _, what := range all {
+		t.Error(what)
 	}
 	t.Logf("%d pairs", d.seen)
 }
