@@ -10,7 +10,7 @@ import (
 // Obligations are what has to happen sooner or later, by name.
 var Obligations = [][2]string{
 	{"L1", "What was begun ends: every lock is released, every call of another CPU answered, every loan on its way back repaid, and nobody waits for ever in the middle of something."},
-	{"L2", "No wake-up is lost: who does not sleep runs, or is on the run queue of a CPU that is online."},
+	{"L2", "No wake-up is lost: who does not sleep runs, or is on the run queue of a CPU that is online; a vfork parent sleeps only for a child that will wake it."},
 }
 
 func isObligation(rule string) bool {

@@ -119,7 +119,9 @@ func held(how [2]string, body ...step.Node) step.Seq {
 var (
 	held44 = [2]string{"preempt_disable", "preempt_enable"}
 	held50 = [2]string{"local_bh_disable", "local_bh_enable"}
-	held61 = [2]string{"get_cpu_fpsimd_context", "put_cpu_fpsimd_context"} // since 5.2
+	// Since 5.2: local_bh_disable, or preempt_disable with PREEMPT_RT; neither lets the task be preempted. 7.3 leaves
+	// the former out where interrupts are off, and none of these paths has them off there.
+	held61 = [2]string{"get_cpu_fpsimd_context", "put_cpu_fpsimd_context"}
 )
 
 var fpsimdPaths = []*step.Path{
@@ -171,7 +173,7 @@ var fpsimdPaths = []*step.Path{
 	{
 		Name: "fpsimd_preserve_current_state", Since: machine.V7_3, Only: withVectors,
 		Source: "arch/arm64/kernel/fpsimd.c:fpsimd_save_and_flush_current_state (7.3; since 6.16)",
-		Doc:    "The running task's values are in memory, and nowhere else: whoever changes them there need not look at the registers. Up to 6.15 they were valid in the registers as well.",
+		Doc:    "The running task's values are in memory, and nowhere else: whoever changes them there need not look at the registers. Up to 6.15 they were valid in the registers as well. Departs: fpsimd_flush_task_state also clears thread.kernel_fpsimd_state in 7.3, which says where kernel_neon_begin's caller has room; here that is part of the task.",
 		Body: held(held61,
 			step.Do("fpsimd_save_user_state", saveWhy, fpsimdSave).Touches(step.OwnCPU),
 			step.Do("fpsimd_flush_task_state", "user mode has to load again", func(c *step.Ctx) { flushTaskState(c, c.C.Current) }).Touches(step.OwnCPU)),

@@ -269,3 +269,20 @@ func TestDebugSwitchState(t *testing.T) {
 		r.red("I20")
 	}
 }
+
+// A parent's values are in memory alone after fork in 7.3, which looks at no mm: a note of a task without one goes too.
+func TestForkFlushesParent(t *testing.T) {
+	for _, rel := range releases {
+		r := newRig(t, machine.Config{Release: rel, CPUs: 1, ASIDBits: 4, Registers: true})
+		idle := &r.S.Tasks[r.S.CPUs[0].Idle]
+		idle.FPOwner = 0
+		if _, err := r.Fork(0, 0, kernel.CloneKernel); err != nil {
+			t.Fatal(err)
+		}
+		flushed := idle.FPOwner == machine.NoCPU
+		if want := rel >= machine.V7_3; flushed != want {
+			t.Errorf("%s: a kernel task that forks is flushed: %v, want %v", rel, flushed, want)
+		}
+		r.ok()
+	}
+}

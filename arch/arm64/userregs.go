@@ -115,16 +115,19 @@ var userRegisterPaths = []*step.Path{
 		Name: "copy_thread", Since: machine.V4_4, Until: machine.V6_1, Only: withRegisters,
 		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (4.4 to 5.4)",
 		Doc:    "What a new task finds in its registers. Departs: 4.4.1 left the parent's fpsimd_cpu in the copy (Prevent registers leaking from dead tasks, 4.15); the fix is in all releases here.",
-		Body:   copyThread(),
+		Body:   copyThread(preserveParent()),
 	},
 	{
-		Name: "copy_thread", Since: machine.V6_1, Only: withRegisters,
-		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (6.1 to 7.3; keys since 5.7)",
+		Name: "copy_thread", Since: machine.V6_1, Until: machine.V7_3, Only: withRegisters,
+		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (6.1, 6.12; keys since 5.7)",
 		Doc:    "What a new task finds in its registers.",
-		Body: copyThread(step.Do("ptrauth_thread_init_kernel", "a key of its own for return addresses", func(c *step.Ctx) {
-			th, child := thread(c, c.F.Next), c.T(c.F.Next)
-			th.KeyLo, th.KeyHi = kernel.Mark(child, kernel.OfKernel, 40), kernel.Mark(child, kernel.OfKernel, 41)
-		})),
+		Body:   copyThread(preserveParent(), ptrauthInit()),
+	},
+	{
+		Name: "copy_thread", Since: machine.V7_3, Only: withRegisters,
+		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (7.3)",
+		Doc:    "What a new task finds in its registers. " + flushesParent,
+		Body:   copyThread(flushParent(), ptrauthInit()),
 	},
 	{
 		Name: "start_thread", Since: machine.V4_4, Only: withRegisters,
@@ -138,10 +141,17 @@ var userRegisterPaths = []*step.Path{
 	},
 }
 
+func ptrauthInit() step.Node {
+	return step.Do("ptrauth_thread_init_kernel", "a key of its own for return addresses", func(c *step.Ctx) {
+		th, child := thread(c, c.F.Next), c.T(c.F.Next)
+		th.KeyLo, th.KeyHi = kernel.Mark(child, kernel.OfKernel, 40), kernel.Mark(child, kernel.OfKernel, 41)
+	})
+}
+
 // copyThread is what fork does to the registers of a child; more comes behind what all releases have.
-func copyThread(more ...step.Node) step.Seq {
+func copyThread(parent step.Node, more ...step.Node) step.Seq {
 	s := step.Seq{
-		preserveParent(),
+		parent,
 		step.Do("arch_dup_task_struct", "a copy of the parent's, notes on vector registers included", func(c *step.Ctx) {
 			if c.F.N&kernel.CloneElsewhere != 0 {
 				*thread(c, c.F.Next) = machine.ARM64Thread{}
@@ -184,6 +194,14 @@ func preserveParent() step.Node {
 	return step.If("current->mm", func(c *step.Ctx) bool {
 		return c.Task().MM != machine.NoMM && c.F.N&kernel.CloneElsewhere == 0
 	}, step.Then(step.Call("fpsimd_preserve_current_state")), nil)
+}
+
+const flushesParent = "Since 6.16 the parent's values are in memory alone from here on, whoever it is; before, only tasks with an mm were looked at."
+
+// flushParent is arch_dup_task_struct's first line since 6.16, which asks for no mm.
+func flushParent() step.Node {
+	return step.If("the parent runs here", func(c *step.Ctx) bool { return c.F.N&kernel.CloneElsewhere == 0 },
+		step.Then(step.Call("fpsimd_preserve_current_state")), nil)
 }
 
 func flushChild() step.Node {

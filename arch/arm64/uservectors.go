@@ -39,6 +39,19 @@ func dupVectors(c *step.Ctx) {
 	}
 }
 
+func copyVectors(since, until machine.Release, read string, parent step.Node, doc string) *step.Path {
+	return &step.Path{
+		Name: "copy_thread", Since: since, Until: until, Only: vectorsAlone,
+		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (" + read + ")",
+		Doc:    "What a new task finds in its vector registers. " + doc,
+		Body: step.Seq{
+			parent,
+			step.Do("arch_dup_task_struct", "a copy of the parent's, notes on vector registers included", dupVectors),
+			flushChild(),
+		},
+	}
+}
+
 var userVectorPaths = []*step.Path{
 	{
 		Name: "restore_user_registers", Since: machine.V4_4, Only: vectorsAlone,
@@ -63,16 +76,9 @@ var userVectorPaths = []*step.Path{
 			c.C.IRQOff = false
 		})},
 	},
-	{
-		Name: "copy_thread", Since: machine.V4_4, Only: vectorsAlone,
-		Source: "arch/arm64/kernel/process.c:arch_dup_task_struct, copy_thread (4.4 to 7.3)",
-		Doc:    "What a new task finds in its vector registers. Departs: 4.4.1 left the parent's fpsimd_cpu in the copy (Prevent registers leaking from dead tasks, 4.15); the fix is in all releases here.",
-		Body: step.Seq{
-			preserveParent(),
-			step.Do("arch_dup_task_struct", "a copy of the parent's, notes on vector registers included", dupVectors),
-			flushChild(),
-		},
-	},
+	copyVectors(machine.V4_4, machine.V7_3, "4.4 to 6.12", preserveParent(),
+		"Departs: 4.4.1 left the parent's fpsimd_cpu in the copy (Prevent registers leaking from dead tasks, 4.15); the fix is in all releases here."),
+	copyVectors(machine.V7_3, 0, "7.3", flushParent(), flushesParent),
 	{
 		Name: "start_thread", Since: machine.V4_4, Only: vectorsAlone,
 		Source: "arch/arm64/kernel/process.c:flush_thread (4.4 to 7.3)",
