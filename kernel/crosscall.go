@@ -24,6 +24,41 @@ func CallOthers(c *step.Ctx, kind machine.CallKind, want func(machine.CPUID) boo
 	callOthers(c, kind, want)
 }
 
+// send is the step that makes a cross-CPU call. In 7.3 a caller may be preempted while it waits: who comes after it on
+// its CPU waits at csd_lock until the call is over. Departs: Linux waits for each CPU's csd apart.
+func send(label, why string, do func(*step.Ctx)) step.Node {
+	return step.Wait(label, why, func(c *step.Ctx) bool { return !c.S.Called(c.CPU) }, do)
+}
+
+// Send is send for ports.
+func Send(label, why string, do func(*step.Ctx)) step.Node { return send(label, why, do) }
+
+// waitPreemptibly ends a call as smp_call_function_many_cond does in 7.3: put_cpu comes before the wait, so the task
+// may come to wait on another CPU than the one that it asked from, which State has.
+func waitPreemptibly() step.Seq {
+	return step.Seq{
+		step.Do("put_cpu", "the requests are out: who waits for the answers may be preempted", func(c *step.Ctx) {
+			c.F.State = uint32(c.CPU)
+			if !c.S.Called(c.CPU) {
+				forgetCall(c)
+			}
+			c.C.Preempt--
+		}),
+		step.Wait("csd_lock_wait", "the call is over when every CPU that was asked has run it",
+			func(c *step.Ctx) bool { return !c.S.Called(machine.CPUID(c.F.State)) },
+			func(c *step.Ctx) { c.F.State = 0 }),
+	}
+}
+
+// unlockCSD answers a call. What a caller that waits preemptibly has told goes with the last answer, since its CPU may be
+// another's by then.
+func unlockCSD(c *step.Ctx) {
+	c.S.Answer(c.CPU, c.F.CPU)
+	if from := &c.S.CPUs[c.F.CPU]; from.Call == machine.CallSyncCore && !c.S.Called(c.F.CPU) {
+		from.Call, from.CallMM = machine.NoCall, machine.NoMM
+	}
+}
+
 func waitForCalls() step.Node {
 	return step.Wait("csd_lock_wait", "the call is over when every CPU that was asked has run it",
 		func(c *step.Ctx) bool { return !c.S.Called(c.CPU) },
@@ -71,7 +106,7 @@ var crossCallPaths = []*step.Path{
 						}
 						c.Barrier()
 					})), nil),
-				step.Do("csd_unlock", "who asked may go on", func(c *step.Ctx) { c.S.Answer(c.CPU, c.F.CPU) }),
+				step.Do("csd_unlock", "who asked may go on", unlockCSD),
 			}),
 			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }).Touches(step.Held),
 		},

@@ -81,7 +81,7 @@ func inMask(c *step.Ctx, cpu machine.CPUID) bool {
 }
 
 func askMask(call func(*step.Ctx) machine.CallKind) step.Node {
-	return step.Do("smp_call_function_many", "whoever is in the mask is interrupted, this CPU aside", func(c *step.Ctx) {
+	return send("smp_call_function_many", "whoever is in the mask is interrupted, this CPU aside", func(c *step.Ctx) {
 		c.C.CallMM = c.F.MM
 		callOthers(c, call(c), func(cpu machine.CPUID) bool { return inMask(c, cpu) })
 	})
@@ -95,6 +95,7 @@ type membarrierForm struct {
 	alone func(*step.Ctx) bool             // there is nobody to ask
 	call  func(*step.Ctx) machine.CallKind // what each CPU is asked for
 	own   step.Seq                         // what the caller's CPU does beside
+	wait  step.Seq                         // until all have done so; nil for a wait that is not preempted
 }
 
 func privateExpedited(form membarrierForm) step.Seq {
@@ -115,12 +116,10 @@ func (form membarrierForm) body() step.Seq {
 		askMask(form.call),
 	}
 	ask = append(ask, form.own...)
-	ask = append(ask,
-		waitForCalls(),
-		step.Do("preempt_enable", "the caller may move now: where it goes the scheduler has a barrier", func(c *step.Ctx) {
-			c.C.Preempt--
-			c.F.Val, c.F.Val2 = 0, c.F.Val2+maskBits
-		}))
+	if form.wait == nil {
+		form.wait = waitUnmoved()
+	}
+	ask = append(ask, form.wait...)
 	return step.Seq{
 		step.Do("num_online_cpus", "is there anybody to ask", func(c *step.Ctx) {
 			served(c)
@@ -143,12 +142,53 @@ func (form membarrierForm) body() step.Seq {
 	}
 }
 
+func waitUnmoved() step.Seq {
+	return step.Seq{
+		waitForCalls(),
+		step.Do("preempt_enable", "the caller may move now: where it goes the scheduler has a barrier", func(c *step.Ctx) {
+			c.C.Preempt--
+			nextGroup(c)
+		}),
+	}
+}
+
+// nextGroup turns to the CPUs behind those that were asked.
+func nextGroup(c *step.Ctx) { c.F.Val, c.F.Val2 = 0, c.F.Val2+maskBits }
+
+// syncCoreMoves is how 7.3 waits: membarrier turns preemption off around smp_call_function_many, but not around
+// on_each_cpu_mask, which the sync-core form calls.
+func syncCoreMoves() step.Seq {
+	wait := append(waitPreemptibly(), step.Ours("next CPUs", "those behind the ones that were asked", nextGroup).Touches(step.OwnTask))
+	return step.Seq{step.If("on_each_cpu_mask", syncCoreForm, wait, waitUnmoved())}
+}
+
 // ownCore is on_each_cpu_mask's turn for the CPU that it runs on.
 var ownCore = step.Seq{step.If("sync core, and this CPU is in the mask", func(c *step.Ctx) bool { return syncCoreForm(c) && inMask(c, c.CPU) }, step.Then(
 	step.Do("ipi_sync_core", "the caller's own core too: another thread may take its place", func(c *step.Ctx) {
 		c.Barrier()
 		c.Serialise()
 	})), nil)}
+
+func privateExpedited61(since, until machine.Release, read, more string, wait step.Seq) *step.Path {
+	return &step.Path{
+		Name: "membarrier_private_expedited", Since: since, Until: until,
+		Source: "kernel/sched/membarrier.c:membarrier_private_expedited (" + read + ")",
+		Doc:    "Every running thread of this address space executes a barrier before the call returns. CPUs that only borrow it are not asked. With one user, or one CPU, there is nobody to ask (the first since 5.4), but the sync-core form goes on, for the caller's own core. Val is 1 where the process never registered (EPERM)." + more + " Departs: on more than 64 CPUs they are looked at and asked in groups; that one caller at a time asks (membarrier_ipi_mutex, since 6.8 and in stable kernels) is left out; so is the form for one CPU, which only the rseq form has (in 7.3 with a mutex for each CPU).",
+		Body: privateExpedited(membarrierForm{
+			alone: func(c *step.Ctx) bool {
+				return !syncCoreForm(c) && (c.MM(c.F.MM).Users == 1 || onlineCPUs(c) == 1)
+			},
+			call: func(c *step.Ctx) machine.CallKind {
+				if syncCoreForm(c) {
+					return machine.CallSyncCore
+				}
+				return machine.CallMembarrier
+			},
+			own:  ownCore,
+			wait: wait,
+		}),
+	}
+}
 
 var membarrierPaths = []*step.Path{
 	{
@@ -160,23 +200,8 @@ var membarrierPaths = []*step.Path{
 			call:  plainBarrier,
 		}),
 	},
-	{
-		Name: "membarrier_private_expedited", Since: machine.V6_1,
-		Source: "kernel/sched/membarrier.c:membarrier_private_expedited (6.1 to 7.3)",
-		Doc:    "Every running thread of this address space executes a barrier before the call returns. CPUs that only borrow it are not asked. With one user, or one CPU, there is nobody to ask (the first since 5.4), but the sync-core form goes on, for the caller's own core. Val is 1 where the process never registered (EPERM). Departs: on more than 64 CPUs they are looked at and asked in groups; that one caller at a time asks (membarrier_ipi_mutex, since 6.8 and in stable kernels) is left out.",
-		Body: privateExpedited(membarrierForm{
-			alone: func(c *step.Ctx) bool {
-				return !syncCoreForm(c) && (c.MM(c.F.MM).Users == 1 || onlineCPUs(c) == 1)
-			},
-			call: func(c *step.Ctx) machine.CallKind {
-				if syncCoreForm(c) {
-					return machine.CallSyncCore
-				}
-				return machine.CallMembarrier
-			},
-			own: ownCore,
-		}),
-	},
+	privateExpedited61(machine.V6_1, machine.V7_3, "6.1, 6.12", "", nil),
+	privateExpedited61(machine.V7_3, 0, "7.3", " The sync-core form waits with preemption on, and may be moved meanwhile (kernel/smp.c:smp_call_function_many_cond in 7.3).", syncCoreMoves()),
 	{
 		Name: "membarrier_register_private_expedited", Since: machine.V5_0,
 		Source: "kernel/sched/membarrier.c:membarrier_register_private_expedited (4.20 to 7.3)",
@@ -212,7 +237,7 @@ var membarrierPaths = []*step.Path{
 				c.C.CallMM = c.F.MM
 				c.Barrier()
 			}),
-			step.Do("on_each_cpu_mask", "so do the others that run it", func(c *step.Ctx) {
+			send("on_each_cpu_mask", "so do the others that run it", func(c *step.Ctx) {
 				callOthers(c, machine.CallMembarrierRq, func(cpu machine.CPUID) bool {
 					return c.T(c.S.CPUs[cpu].Curr).MM == c.F.MM
 				})

@@ -113,3 +113,54 @@ func TestSyncCoreBeforeUserMode(t *testing.T) {
 		r.ok()
 	}
 }
+
+// In 7.3 who called for serialised cores may be preempted while it waits. Another caller on its CPU then waits until the
+// first call has been answered, and what the first one told goes with the last answer.
+func TestSyncCoreWaitsPreemptibly(t *testing.T) {
+	for _, rel := range since(machine.V6_1) {
+		r := newRig(t, machine.Config{Release: rel, CPUs: 2}, classic.Port{})
+		a, _ := r.process(0)
+		r.sw(0, a)
+		for _, n := range []int32{kernel.MembarrierPrivate, kernel.MembarrierSyncCore} {
+			r.enter(0, "membarrier_register_private_expedited", machine.Frame{N: n})
+		}
+		var threads [2]machine.TaskID
+		for i := range threads {
+			var err error
+			if threads[i], err = r.Fork(0, machine.CPUID(i), kernel.CloneVM); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.sw(1, threads[1])
+		r.push(0, "membarrier_private_expedited", machine.Frame{N: kernel.MembarrierSyncCore})
+		if at := r.waits(0); at != "csd_lock_wait" {
+			t.Fatalf("%s: the caller waits at %q", rel, at)
+		}
+		if moves := r.S.CPUs[0].Preempt == 0; moves != (rel >= machine.V7_3) {
+			t.Errorf("%s: the caller can be preempted: %v", rel, moves)
+		}
+		if rel < machine.V7_3 {
+			continue
+		}
+		r.S.CPUs[0].Pick = threads[0]
+		r.push(0, "schedule", machine.Frame{N: 1})
+		r.Run(0)
+		r.push(0, "membarrier_private_expedited", machine.Frame{N: kernel.MembarrierPrivate})
+		if at := r.waits(0); at != "smp_call_function_many" {
+			t.Fatalf("%s: the second caller stands at %q", rel, at)
+		}
+		r.Interrupt(1)
+		r.Run(1)
+		if call := r.S.CPUs[0].Call; call != machine.NoCall {
+			t.Errorf("%s: call %v is left of the first caller", rel, call)
+		}
+		if at := r.waits(0); at != "csd_lock_wait" {
+			t.Errorf("%s: then it waits at %q", rel, at)
+		}
+		if err := r.Settle(0); err != nil {
+			t.Error(err)
+		}
+		r.sw(0, a)
+		r.ok()
+	}
+}

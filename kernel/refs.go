@@ -213,7 +213,7 @@ var refPaths = []*step.Path{
 		Doc:    "Makes every CPU that still borrows the dying address space leave it. Departs: arm64 keeps no mm_cpumask, and x86 takes a borrower off it when page tables are freed, so these ask every CPU, as a port that chose this option would have to.",
 		Body: step.Seq{
 			preemptDisable("what the others are told stands in a note of this CPU: no other task may run here before they have read it"),
-			step.Do("on_each_cpu_mask", "borrowers are not counted, so every CPU that may have it loaded is asked", func(c *step.Ctx) {
+			send("on_each_cpu_mask", "borrowers are not counted, so every CPU that may have it loaded is asked", func(c *step.Ctx) {
 				c.C.CallMM = c.F.MM
 				callOthers(c, machine.CallShootLazies, func(cpu machine.CPUID) bool { return mayStandOn(c, cpu) })
 			}),

@@ -28,7 +28,7 @@ var flushPaths = []*step.Path{
 			step.Do("preempt_disable", "what the others are told stands in a note of this CPU: no other task may run here before they have read it", func(c *step.Ctx) { c.C.Preempt++ }),
 			step.If("the root is loaded here", rootLoaded, step.Then(
 				step.Do("__flush_tlb_single", "this CPU first", func(c *step.Ctx) { flushHere(c, c.F.Val, c.F.Val2, c.F.N) })), nil),
-			step.Do("flush_tlb_others", "then every CPU that may have the root loaded, lazily or not", func(c *step.Ctx) {
+			kernel.Send("flush_tlb_others", "then every CPU that may have the root loaded, lazily or not", func(c *step.Ctx) {
 				c.C.CallMM, c.C.CallPages = c.F.MM, c.F.N
 				c.C.CallChange, c.C.CallTables = uint32(c.F.Val), uint32(c.F.Val2)
 				c.Barrier()

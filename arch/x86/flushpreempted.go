@@ -10,7 +10,7 @@ import (
 func flushPreempted(send func(*step.Ctx)) step.Seq {
 	elsewhere := step.Seq{
 		shouldTrim,
-		step.Do("native_flush_tlb_multi", "CPUs that may use the old entries are interrupted; lazy ones only when page tables go. Which one is not asked because it is this one is decided now", func(c *step.Ctx) {
+		kernel.Send("native_flush_tlb_multi", "CPUs that may use the old entries are interrupted; lazy ones only when page tables go. Which one is not asked because it is this one is decided now", func(c *step.Ctx) {
 			takeInfo(c)
 			send(c)
 		}),
