@@ -68,7 +68,9 @@ func (e *tasks) prepare(p *step.Program) {
 }
 
 // crossing reports whether a CPU may look after another one's run queue.
-func (e *tasks) crossing() bool { return e.sleep || e.move || e.fork || e.thread || e.vfork || e.offline }
+func (e *tasks) crossing() bool {
+	return e.sleep || e.move || e.fork || e.thread || e.vfork || e.offline
+}
 
 func (e *tasks) offer(w *walker) {
 	s := w.now
