@@ -181,6 +181,11 @@ func TestQuietStepsAreQuiet(t *testing.T) {
 
 // farQuietWorlds have steps that are met only after a long way.
 var farQuietWorlds = map[string][]Setup{
+	"context-switch": {{Release: machine.V2_6_32, Actions: []string{"preempt", "fork", "exit"}, Size: Size{Tasks: 3}}},
+	"membarrier": {
+		{Release: machine.Newest, Actions: []string{"preempt", "exec", "membarrier", "sync-core"}},
+		{Release: machine.Newest, Actions: []string{"sleep", "exec", "global"}},
+	},
 	"fpsimd": {{Release: machine.Newest, Actions: []string{"preempt", "move", "thread", "neon"}, Size: Size{Tasks: 3}}},
 	"asid": {
 		{Release: machine.V4_4, Actions: []string{"preempt", "munmap", "speculate"}, Size: Size{Generations: 99}},
