@@ -63,7 +63,7 @@ func TestReleases(t *testing.T) {
 			if (r.Found == nil) != (known == "") {
 				t.Errorf("%s on %s: want %q", m.Name, rel, known)
 			}
-			line := fmt.Sprintf("| %s | %s %s | %d | %d | %d | %.1f | %d |\n", m.Name, rel, known, r.Distinct, r.Generated, r.Depth, r.Elapsed.Seconds(), r.PeakBytes>>20)
+			line := fmt.Sprintf("| %s | %s | %d | %d | %d | %.1f | %d |\n", m.Name, strings.TrimSpace(rel.String()+" "+known), r.Distinct, r.Generated, r.Depth, r.Elapsed.Seconds(), r.PeakBytes>>20)
 			fmt.Print(line)
 			table.WriteString(line)
 		}
