@@ -13,10 +13,8 @@ import (
 type slots struct {
 	layout tlbLayout
 	inUse  int
-	told   [][tape.Slots]slot // by CPU: what follows from the file so far
+	told   []tape.TLBSlots // by CPU
 }
-
-type slot struct{ ctx, gen uint64 }
 
 // tell looks at the CPU's state behind an event of a switch, and writes what the event does not say.
 func (s *slots) tell(tail []byte, e *tape.Event, write func(*tape.Event) error) error {
@@ -24,20 +22,18 @@ func (s *slots) tell(tail []byte, e *tape.Event, write func(*tape.Event) error) 
 		return nil
 	}
 	for len(s.told) <= int(e.CPU) {
-		s.told = append(s.told, [tape.Slots]slot{})
+		s.told = append(s.told, tape.TLBSlots{})
 	}
 	told := &s.told[e.CPU]
-	if ctx, known := e.LoadedCtx(); known && e.ASID < tape.Slots {
-		told[e.ASID] = slot{ctx, e.SlotGen}
-	}
+	told.Switched(e)
 	for i := range told {
 		at := tail[s.layout.ctxs+i*s.layout.stride:]
-		now := slot{binary.LittleEndian.Uint64(at[s.layout.ctx:]), binary.LittleEndian.Uint64(at[s.layout.gen:])}
+		now := tape.TLBSlot{Ctx: binary.LittleEndian.Uint64(at[s.layout.ctx:]), Gen: binary.LittleEndian.Uint64(at[s.layout.gen:])}
 		if now == told[i] {
 			continue
 		}
 		told[i] = now
-		if err := write(&tape.Event{Kind: tape.Slot, CPU: e.CPU, Time: e.Time, ASID: uint16(i), Active: tape.MM{Ctx: now.ctx}, SlotGen: now.gen}); err != nil {
+		if err := write(&tape.Event{Kind: tape.Slot, CPU: e.CPU, Time: e.Time, ASID: uint16(i), Active: tape.MM{Ctx: now.Ctx}, SlotGen: now.Gen}); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ func (r *run) adopt(c *cpu, e *tape.Event, active, user *space) {
 	}
 	switch {
 	case !r.arm && e.Known&tape.KnownTLB != 0:
-		c.slots.saw(e)
+		c.slots.seen.Switched(e)
 		r.adoptX86(c, e)
 	case !r.arm && active != nil:
 		x := &r.m.S.X86[e.CPU]

@@ -15,11 +15,9 @@ type slots struct {
 	// invalidate_other was set when the next switch found the CPU. Whatever was loaded since the last one was chosen before
 	// that: choosing takes it back.
 	invalidate bool
-	seen       [tape.Slots]slot        // the kernel's
+	seen       tape.TLBSlots           // the kernel's
 	mine       [machine.X86Slots]owner // whose the machine's are
 }
-
-type slot struct{ ctx, gen uint64 }
 
 // owner is an address space by its number in the machine and in the kernel. It may be gone: a slot still names it then.
 type owner struct{ serial, ctx uint64 }
@@ -43,15 +41,8 @@ func (r *run) toldSlots(e *tape.Event) error {
 	}
 	s := &r.cpus[e.CPU].slots
 	s.known = true
-	s.seen[e.ASID] = slot{e.Active.Ctx, e.SlotGen}
+	s.seen[e.ASID] = tape.TLBSlot{Ctx: e.Active.Ctx, Gen: e.SlotGen}
 	return nil
-}
-
-// saw takes what a switch tells.
-func (s *slots) saw(e *tape.Event) {
-	if ctx, known := e.LoadedCtx(); known && e.ASID < tape.Slots {
-		s.seen[e.ASID] = slot{ctx, e.SlotGen}
-	}
 }
 
 // invalidated has the next choice forget what a flush of kernel addresses did not reach, which is no part of the schedule.
@@ -85,7 +76,7 @@ func (r *run) compareSlots(c *cpu, e *tape.Event, loaded *space) {
 
 func (r *run) compareOthers(c *cpu, e *tape.Event, loaded *space, cause Cause) bool {
 	mine := r.mySlots(c, int(e.CPU))
-	mine[e.ASID%tape.Slots].gen = e.SlotGen // a fact of its own
+	mine[e.ASID%tape.Slots].Gen = e.SlotGen // a fact of its own
 	if mine == c.slots.seen {
 		t := &r.report.Facts[Slots]
 		t.Checked++
@@ -102,10 +93,10 @@ func (r *run) compareOthers(c *cpu, e *tape.Event, loaded *space, cause Cause) b
 }
 
 // slotText is ctx_id/tlb_gen of each.
-func slotText(s *[tape.Slots]slot) string {
+func slotText(s *tape.TLBSlots) string {
 	var all []string
 	for _, x := range s {
-		all = append(all, itoa(x.ctx)+"/"+itoa(x.gen))
+		all = append(all, itoa(x.Ctx)+"/"+itoa(x.Gen))
 	}
 	return strings.Join(all, " ")
 }
@@ -114,7 +105,7 @@ func slotText(s *[tape.Slots]slot) string {
 // through one of its own (use_temporary_mm, arch/x86/kernel/alternative.c in 6.1 and 6.12, arch/x86/mm/tlb.c in 7.3), which takes a slot.
 func (r *run) temporary(c *cpu, on int) bool {
 	for i, mine := range r.mySlots(c, on) {
-		if seen := c.slots.seen[i]; seen != mine && r.serialOf(seen.ctx)&stranger != 0 {
+		if seen := c.slots.seen[i]; seen != mine && r.serialOf(seen.Ctx)&stranger != 0 {
 			return true
 		}
 	}
@@ -124,7 +115,7 @@ func (r *run) temporary(c *cpu, on int) bool {
 // forgotten tells whether clear_asid_other was at work where the machine knew nothing of it: no slot is emptied otherwise.
 func (s *slots) forgotten(t *machine.X86CPU) bool {
 	for i := range s.seen {
-		if s.seen[i].ctx == 0 && t.Ctxs[i].CtxID != 0 {
+		if s.seen[i].Ctx == 0 && t.Ctxs[i].CtxID != 0 {
 			return true
 		}
 	}
@@ -132,9 +123,9 @@ func (s *slots) forgotten(t *machine.X86CPU) bool {
 }
 
 // newer tells whether the slots are those of mine, and some of a later generation.
-func (s *slots) newer(mine *[tape.Slots]slot) bool {
+func (s *slots) newer(mine *tape.TLBSlots) bool {
 	for i, seen := range s.seen {
-		if mine[i].ctx != seen.ctx || mine[i].gen > seen.gen {
+		if mine[i].Ctx != seen.Ctx || mine[i].Gen > seen.Gen {
 			return false
 		}
 	}
@@ -142,14 +133,14 @@ func (s *slots) newer(mine *[tape.Slots]slot) bool {
 }
 
 // mySlots are the machine's, with the kernel's numbers.
-func (r *run) mySlots(c *cpu, on int) (all [tape.Slots]slot) {
+func (r *run) mySlots(c *cpu, on int) (all tape.TLBSlots) {
 	t := &r.m.S.X86[on]
 	for i := range t.Ctxs {
 		o := &c.slots.mine[i]
 		if o.serial != t.Ctxs[i].CtxID {
 			*o = owner{t.Ctxs[i].CtxID, r.ctxOf(t.Ctxs[i].CtxID)}
 		}
-		all[i] = slot{o.ctx, t.Ctxs[i].TLBGen}
+		all[i] = tape.TLBSlot{Ctx: o.ctx, Gen: t.Ctxs[i].TLBGen}
 	}
 	return all
 }
@@ -191,7 +182,7 @@ func (r *run) recognize(s *space) {
 	for i := range r.cpus {
 		c, t := &r.cpus[i], &r.m.S.X86[i]
 		for j, mine := range r.mySlots(c, i) {
-			if mine.ctx == s.ctx && s.ctx != 0 {
+			if mine.Ctx == s.ctx && s.ctx != 0 {
 				t.Ctxs[j].CtxID = uint64(s.born)
 				c.slots.mine[j] = owner{uint64(s.born), s.ctx}
 			}
@@ -205,8 +196,8 @@ func (r *run) adoptSlots(c *cpu, t *machine.X86CPU) {
 		return
 	}
 	for i, seen := range c.slots.seen {
-		t.Ctxs[i] = machine.X86Context{CtxID: r.serialOf(seen.ctx), TLBGen: seen.gen}
-		c.slots.mine[i] = owner{t.Ctxs[i].CtxID, seen.ctx}
+		t.Ctxs[i] = machine.X86Context{CtxID: r.serialOf(seen.Ctx), TLBGen: seen.Gen}
+		c.slots.mine[i] = owner{t.Ctxs[i].CtxID, seen.Ctx}
 	}
 }
 

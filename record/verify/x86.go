@@ -119,7 +119,7 @@ func (r *run) compareX86(c *cpu, e *tape.Event, active *space) error {
 	t := &r.m.S.X86[e.CPU]
 	if e.Known&tape.KnownTLB != 0 && c.was.known&tape.KnownTLB != 0 {
 		r.rootLoadX86(c, e)
-		c.slots.saw(e)
+		c.slots.seen.Switched(e)
 		adopted, err := r.compareLoaded(c, e, active)
 		if err != nil {
 			return err
