@@ -3,7 +3,6 @@ package check
 import (
 	"math/bits"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"unsafe"
 )
@@ -123,52 +122,21 @@ func full(table int) int { return table / 5 * 3 }
 
 // grow makes a table of twice the size. Nobody may look meanwhile; all does something with each of several
 // parts at the same time.
-//
-// What stands in a part of the old table goes to the same part of the new one, where nobody else writes, but for a
-// few entries: those that belong before the part's begin or had to go past its end. They wait until the parts are done.
 func (v *visited) grow(all func(do func(part, parts int))) {
 	old := v.table
 	v.table = large[atomic.Uint64](2 * len(old))
 	v.shift--
-	var mu sync.Mutex
-	var others []uint64
-	all(func(part, parts int) {
-		from, to := len(old)*part/parts, len(old)*(part+1)/parts
-		left := v.moveTo(uint64(2*from), uint64(2*to), old[from:to])
-		mu.Lock()
-		others = append(others, left...)
-		mu.Unlock()
-	})
 	mask := uint64(len(v.table) - 1)
-	for _, e := range others {
-		for i := e >> v.shift; !v.table[i&mask].CompareAndSwap(0, e); i++ {
+	all(func(part, parts int) {
+		for i := len(old) * part / parts; i < len(old)*(part+1)/parts; i++ {
+			e := old[i].Load()
+			if e == 0 {
+				continue
+			}
+			for i := e >> v.shift; !v.table[i&mask].CompareAndSwap(0, e); i++ {
+			}
 		}
-	}
-}
-
-// moveTo puts entries of an old table into the new one from one place up to another, and returns those that do not
-// go there.
-func (v *visited) moveTo(from, to uint64, old []atomic.Uint64) (others []uint64) {
-	table := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(v.table))), len(v.table))
-	for k := range old {
-		e := old[k].Load()
-		if e == 0 {
-			continue
-		}
-		at := e >> v.shift
-		if at < from {
-			at = to
-		}
-		for at < to && table[at] != 0 {
-			at++
-		}
-		if at < to {
-			table[at] = e
-		} else {
-			others = append(others, e)
-		}
-	}
-	return others
+	})
 }
 
 // empty forgets all states, and keeps their pieces.
