@@ -150,19 +150,28 @@ func TestIDsOfOldGenerationsChangeNothing(t *testing.T) {
 	}
 }
 
+// chooseBeside has two walkers go on from where they stand, by one of the ways on that the first of them has, if any.
+func chooseBeside(chooses, follows *walker, rng *rand.Rand) (a action, ok bool) {
+	for _, k := range [...]*walker{chooses, follows} {
+		k.listed = false
+		k.from.CopyFrom(k.now)
+	}
+	n := chooses.Actions()
+	if n == 0 {
+		return a, false
+	}
+	return chooses.actions[rng.IntN(n)], true
+}
+
 func beside(w *World, rng *rand.Rand, steps int) error {
 	tidy, raw := w.walker(), w.walker()
 	tidy.Begin(0)
 	for i := range steps {
-		tidy.listed, raw.listed = false, false
-		tidy.from.CopyFrom(tidy.now)
-		raw.from.CopyFrom(raw.now)
-		n := tidy.Actions()
-		if n == 0 {
+		// The environment of an untidy machine may be held back by what counts upwards.
+		a, ok := chooseBeside(tidy, raw, rng)
+		if !ok {
 			return nil
 		}
-		// The environment of an untidy machine may be held back by what counts upwards.
-		a := tidy.actions[rng.IntN(n)]
 		one, other := tidy.act(&a), raw.act(&a)
 		if (one == nil) != (other == nil) {
 			return fmt.Errorf("step %d: %+v with the normal form, %+v without", i, one, other)

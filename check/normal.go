@@ -40,7 +40,8 @@ const (
 
 // atRest are the paths in which a switched-out task stands that was not interrupted in the middle of
 // something else.
-var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_switch", "ret_from_fork", "schedule_tail", "do_exit", "do_task_dead", "el1_interrupt"}
+var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_switch", "ret_from_fork", "schedule_tail", "do_exit", "do_task_dead", "el1_interrupt",
+	"wait_for_vfork_done"}
 
 func newNormal(s *machine.State, p *step.Program, bounded bool) *normal {
 	n := &normal{deadSerial: uint32(len(s.MMs)), keep: make([]frameKeep, p.Len()), settled: make([]bool, p.Len())}
@@ -54,7 +55,8 @@ func newNormal(s *machine.State, p *step.Program, bounded bool) *normal {
 		if in.Path == nil {
 			continue
 		}
-		n.settled[pc] = slices.Contains(atRest, in.Path.Name)
+		// A vfork parent has nothing to do behind its wait either.
+		n.settled[pc] = slices.Contains(atRest, in.Path.Name) || p.AfterCall(pc) && p.At(pc-1).Label == "wait_for_vfork_done"
 		if n.gens != nil {
 			n.gens[pc] = slices.Contains(holdGenerations, in.Path.Name)
 		}

@@ -258,10 +258,7 @@ func quietStepsOnTheWay(t *testing.T, w *world, met map[string]bool) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		k.Begin(0)
 		for range 600 {
-			pieces := make([][]byte, w.Pieces())
-			for p := range pieces {
-				pieces[p] = k.Append(nil, p)
-			}
+			pieces := piecesOf(w, k)
 			load := func(p int) []byte { return pieces[p] }
 			d.state(func() { d.Load(load, nil) })
 			k.Load(load, nil)

@@ -62,14 +62,10 @@ func walkBeside(w *World, rng *rand.Rand, steps int) error {
 	later.Begin(0)
 	atOnce.Begin(0)
 	for i := range steps {
-		later.listed = false
-		later.from.CopyFrom(later.now)
-		atOnce.from.CopyFrom(atOnce.now)
-		n := later.Actions()
-		if n == 0 {
+		a, ok := chooseBeside(later, atOnce, rng)
+		if !ok {
 			return nil
 		}
-		a := later.actions[rng.IntN(n)]
 		two := later.act(&a)
 		one := (*Broken)(nil)
 		if a.do != fillTLB {

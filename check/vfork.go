@@ -18,14 +18,6 @@ func inVforkWait(p *step.Program) []bool {
 	return in
 }
 
-// settleVforkWait has a parent that waits, and has nothing to do behind that, count as one that is in the middle of
-// nothing.
-func settleVforkWait(settled, waits []bool, p *step.Program) {
-	for pc := range settled {
-		settled[pc] = settled[pc] || waits[pc] || p.AfterCall(uint32(pc)) && p.At(uint32(pc)-1).Label == "wait_for_vfork_done"
-	}
-}
-
 // awaited: some child has the address space of that task, and will wake it.
 func awaited(s *machine.State, parent machine.TaskID) bool {
 	for i := range s.Tasks {

@@ -25,10 +25,7 @@ func Walk(ctx context.Context, sys System, seed uint64) *Walked {
 		t := &Trail{system: sys}
 		w.Begin(0)
 		for range walkLength {
-			pieces := make([][]byte, sys.Pieces())
-			for p := range pieces {
-				pieces[p] = w.Append(nil, p)
-			}
+			pieces := piecesOf(sys, w)
 			w.Load(func(p int) []byte { return pieces[p] }, nil)
 			n := w.Actions()
 			if n == 0 || ctx.Err() != nil {
@@ -49,4 +46,13 @@ func Walk(ctx context.Context, sys System, seed uint64) *Walked {
 		}
 	}
 	return r
+}
+
+// piecesOf is the state that a walker stands on.
+func piecesOf(sys System, w Walker) [][]byte {
+	pieces := make([][]byte, sys.Pieces())
+	for p := range pieces {
+		pieces[p] = w.Append(nil, p)
+	}
+	return pieces
 }

@@ -98,7 +98,6 @@ func (w *world) walker() *walker {
 	now := w.begin[0].Clone()
 	k := &walker{w: w, now: now, from: now.Clone(), normal: newNormal(now, w.prog, w.beyond != nil), names: newSymmetry(now)}
 	k.m, k.marks = kernel.On(w.prog, now), ownLines[bool](w.pieces.Len())
-	settleVforkWait(k.normal.settled, w.vforkWait, w.prog)
 	k.report = func(rule string, cpu machine.CPUID, detail string) {
 		k.tell(Broken{Rule: rule, Detail: detail, CPU: int(cpu)})
 	}
