@@ -55,7 +55,7 @@ func waitPreemptibly() step.Seq {
 func unlockCSD(c *step.Ctx) {
 	c.S.Answer(c.CPU, c.F.CPU)
 	if from := &c.S.CPUs[c.F.CPU]; from.Call == machine.CallSyncCore && !c.S.Called(c.F.CPU) {
-		from.Call, from.CallMM = machine.NoCall, machine.NoMM
+		forgetCallOf(from)
 	}
 }
 
@@ -66,8 +66,10 @@ func waitForCalls() step.Node {
 }
 
 // forgetCall takes the note away that the others have read, so that a finished call leaves no trace in the state.
-func forgetCall(c *step.Ctx) {
-	c.C.Call, c.C.CallMM, c.C.CallPages, c.C.CallGen, c.C.CallChange, c.C.CallTables = machine.NoCall, machine.NoMM, 0, 0, 0, 0
+func forgetCall(c *step.Ctx) { forgetCallOf(c.C) }
+
+func forgetCallOf(from *machine.CPU) {
+	from.Call, from.CallMM, from.CallPages, from.CallGen, from.CallChange, from.CallTables = machine.NoCall, machine.NoMM, 0, 0, 0, 0
 }
 
 // WaitForCalls ends a cross-CPU call: the CPU waits until all that it asked have run it.

@@ -7,8 +7,8 @@ import (
 	"switchyard/step"
 )
 
-// MaxPinned is max_pinned_asids, how many ASIDs may be pinned at once: after a rollover with every CPU's ASID kept and all of these pinned,
-// one must still be free.
+// MaxPinned is max_pinned_asids, how many ASIDs may be pinned at once: after a rollover with every CPU's ASID
+// kept and all of these pinned, one must still be free.
 func MaxPinned(c *machine.Config) int {
 	n := 1 << c.ASIDBits
 	if c.KPTI {
