@@ -26,6 +26,8 @@ type generations struct {
 	role   []idRole // for each program counter
 	held   []uint64 // ids that CPUs have and address spaces may have
 	counts []uint64 // generations of these and that of now, in order
+
+	_ apart
 }
 
 // idRole says what a frame has in Val and Val2.
@@ -51,7 +53,7 @@ func newGenerations(s *machine.State, p *step.Program, anew bool) *generations {
 	if c.Arch != machine.ARM64 || c.TLBSlots > 1<<c.ASIDBits {
 		return nil
 	}
-	g := &generations{step: arm64.FirstVersion(c), anew: anew, role: make([]idRole, p.Len())}
+	g := &generations{step: arm64.FirstVersion(c), anew: anew, role: make([]idRole, p.Len()), held: ownLines[uint64](0), counts: ownLines[uint64](0)}
 	for pc := range uint32(p.Len()) {
 		in := p.At(pc)
 		if in.Path == nil {

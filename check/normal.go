@@ -26,6 +26,8 @@ type normal struct {
 	renamed    []uint32
 	ids        *generations // arm64; nil for none
 	left       uint32       // where a task that was switched out stands
+
+	_ apart
 }
 
 // frameKeep says what of a frame is read again.
@@ -46,6 +48,7 @@ var atRest = []string{"exit_to_user_mode", "schedule", "__schedule", "context_sw
 func newNormal(s *machine.State, p *step.Program, bounded bool) *normal {
 	n := &normal{deadSerial: uint32(len(s.MMs)), keep: make([]frameKeep, p.Len()), settled: make([]bool, p.Len())}
 	n.nextSerial = n.deadSerial + 1000
+	n.renamed = ownLines[uint32](0)
 	n.ids = newGenerations(s, p, !bounded)
 	if s.Config.Arch == machine.X86 {
 		n.gens = make([]bool, p.Len())

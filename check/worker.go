@@ -41,7 +41,7 @@ type worker struct {
 func newWorker(s *search, index int) *worker {
 	n := s.sys.Pieces()
 	w := &worker{s: s, w: s.sys.Walker(), index: index, loaded: ownLines[uint32](n), mix: ownLines[uint64](n), differs: ownLines[int](n)[:0],
-		hashes: make([]uint64, 0, pending), arrived: make([]uint32, pending*n), broken: make([]*Broken, 0, pending)}
+		hashes: make([]uint64, 0, pending), arrived: make([]uint32, pending*n), broken: make([]*Broken, 0, pending), buf: ownLines[byte](0)}
 	for i := range w.loaded {
 		w.loaded[i] = unusedRecord
 	}

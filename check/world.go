@@ -97,7 +97,7 @@ func (w *world) Walker() Walker { return w.walker() }
 func (w *world) walker() *walker {
 	now := w.begin[0].Clone()
 	k := &walker{w: w, now: now, from: now.Clone(), normal: newNormal(now, w.prog, w.beyond != nil), names: newSymmetry(now)}
-	k.m, k.marks = kernel.On(w.prog, now), ownLines[bool](w.pieces.Len())
+	k.m, k.marks, k.changed = kernel.On(w.prog, now), ownLines[bool](w.pieces.Len()), ownLines[int](w.pieces.Len())[:0]
 	k.report = func(rule string, cpu machine.CPUID, detail string) {
 		k.tell(Broken{Rule: rule, Detail: detail, CPU: int(cpu)})
 	}

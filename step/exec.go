@@ -34,6 +34,10 @@ type Exec struct {
 
 	ctx Ctx
 	pc  uint32 // of the step that runs
+
+	// Each step writes here. What stands beside an Exec in memory, another one that another core runs, say,
+	// must not be in a line of the cache with it.
+	_ [256]byte
 }
 
 // Watcher is told of every step of an Exec.
