@@ -32,9 +32,7 @@ func (s *search) watch() (stop func()) {
 
 func (s *search) progress() Progress {
 	p := Progress{Distinct: s.distinct.Load(), Generated: s.generated.Load(), Depth: int(s.depth.Load()),
-		Elapsed: time.Since(s.begun), Bytes: s.peak.Load(), Memory: s.opt.Memory, Disk: s.onDisk.Load()}
-	if end, at := uint64(s.levelEnd.Load()), s.cursor.Load(); end > at {
-		p.Frontier = end - at
-	}
+		Elapsed: time.Since(s.begun), Bytes: s.peak.Load(), Memory: s.opt.Memory, Disk: s.onDisk.Load(),
+		Frontier: uint64(max(0, s.frontier.Load()))}
 	return p
 }

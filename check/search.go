@@ -10,7 +10,7 @@ import (
 
 const (
 	batch   = 1 << 16 // states between two looks at memory and at the table
-	grabbed = 32      // states that a worker takes at a time
+	grabbed = 32      // records that a worker takes at a time where all are gone through
 	maySee  = 256     // ways on from one state that there is room for to begin with
 )
 
@@ -26,13 +26,13 @@ type search struct {
 	news    bool     // the last depth had new states
 
 	_        apart
-	cursor   atomic.Uint64 // in the batch that is worked on
+	cursor   atomic.Uint64 // in what all workers go through
 	_        apart
 	hi       uint64       // its end
 	limit    uint64       // records that there is room for
 	mostWays atomic.Int64 // on from one state, as far as they were met
 
-	levelEnd  atomic.Uint32
+	frontier  atomic.Int64 // states of the depth that are not gone on from
 	generated atomic.Uint64
 	distinct  atomic.Uint64
 	depth     atomic.Int64
@@ -119,6 +119,9 @@ func (s *search) closeDepth() {
 	s.levels = append(s.levels, hi)
 	for _, w := range s.workers {
 		w.spare, w.spareEnd = 0, 0 // what is left over would stand among the states of the next depth
+		before := w.frontier.chunks
+		w.frontier.begin(w.wrote)
+		w.wrote = before[:0]
 	}
 }
 
@@ -150,23 +153,26 @@ func (s *search) level(ctx context.Context, d int) string {
 	if s.disk != nil {
 		return s.fromDisk(ctx, d, s.disk.levels[d])
 	}
-	lo, hi := uint64(s.levels[d]), uint64(s.levels[d+1])
-	s.levelEnd.Store(s.levels[d+1])
-	for lo < hi {
-		s.cursor.Store(lo)
-		s.hi = min(hi, lo+batch)
-		if stopped := s.batch(ctx, d); stopped != "" {
+	s.hi = uint64(s.levels[d+1])
+	s.frontier.Store(int64(s.hi) - int64(s.levels[d]))
+	if stopped := s.goOn(ctx, d); stopped != "" || s.disk == nil {
+		return stopped
+	}
+	return s.fromDisk(ctx, d, s.disk.resume)
+}
+
+// goOn goes on from the frontier, as far as memory does not turn out to be full.
+func (s *search) goOn(ctx context.Context, d int) string {
+	before := s.disk
+	for s.openBatch() {
+		if stopped := s.batch(ctx, d); stopped != "" || s.disk != before {
 			return stopped
 		}
-		if s.disk != nil {
-			return s.fromDisk(ctx, d, s.disk.resume)
-		}
-		lo = s.hi
 	}
 	return ""
 }
 
-// batch goes on from the states up to s.hi, or up to where memory was full and all went to disk.
+// batch goes on from what may be taken, or up to where memory was full and all went to disk.
 func (s *search) batch(ctx context.Context, d int) string {
 	for more := true; more; {
 		before := s.disk
@@ -177,9 +183,9 @@ func (s *search) batch(ctx context.Context, d int) string {
 		if ctx.Err() != nil {
 			return "interrupted"
 		}
-		more = s.cursor.Load() < s.hi
+		more = false
 		for _, w := range s.workers {
-			more = more || w.from < w.to
+			more = more || w.from < w.to || w.frontier.open()
 		}
 	}
 	return ""

@@ -36,10 +36,13 @@ func (s *search) moveOut(d int) error {
 		}
 	}
 	k.levels = append(k.levels, k.next)
-	rest := []span{{min(s.cursor.Load(), s.hi), uint64(s.levels[d+1])}}
+	var rest []span
 	for _, w := range s.workers {
 		rest = append(rest, span{w.from, w.to})
 		w.from, w.to = 0, 0
+		for _, from := range w.frontier.left() {
+			rest = append(rest, span{uint64(from), min(uint64(from)+taken, s.hi)})
+		}
 	}
 	if err := s.writeOut(without(span{uint64(s.levels[d]), uint64(s.levels[d+1])}, rest)...); err != nil {
 		return err
@@ -53,7 +56,6 @@ func (s *search) moveOut(d int) error {
 		return err
 	}
 	s.news = k.next > k.levels[d+1]
-	s.cursor.Store(s.hi)
 	return s.shelve(false)
 }
 
@@ -120,7 +122,7 @@ func (s *search) shelve(asNew bool) error {
 	}
 	s.seen.empty()
 	for _, w := range s.workers {
-		w.spare, w.spareEnd = 0, 0
+		w.spare, w.spareEnd, w.wrote = 0, 0, w.wrote[:0]
 	}
 	s.disk.measure()
 	s.onDisk.Store(s.disk.peak)
@@ -185,10 +187,10 @@ func (s *search) fromDisk(ctx context.Context, d int, window uint64) string {
 		if s.window, err = s.disk.read(window, s.window); err != nil {
 			return s.diskSays(err)
 		}
-		s.cursor.Store(0)
-		s.levelEnd.Store(uint32(min((end-window)*aWindow, maxStates)))
 		s.hi = uint64(len(s.window) / s.seen.pieces)
-		if stopped := s.batch(ctx, d); stopped != "" {
+		s.frontier.Store(int64((end - window) * aWindow))
+		s.deal()
+		if stopped := s.goOn(ctx, d); stopped != "" {
 			return stopped
 		}
 	}

@@ -15,7 +15,9 @@ type worker struct {
 	w     Walker
 	index int
 
-	from, to uint64 // states that it has taken and not gone on from
+	frontier frontier
+	wrote    []uint32 // where its records of the next depth begin, taken of them at a time
+	from, to uint64   // states that it has taken and not gone on from
 
 	loaded  []uint32 // the pieces of the state that it stands on
 	mix     []uint64 // their shares in its hash
@@ -53,13 +55,8 @@ func newWorker(s *search, index int) *worker {
 func (w *worker) work(ctx context.Context) {
 	generated, distinct := 0, 0
 	for ctx.Err() == nil {
-		if w.from == w.to {
-			w.from = w.s.cursor.Add(grabbed) - grabbed
-			if w.from >= w.s.hi {
-				w.from, w.to = 0, 0
-				break
-			}
-			w.to = min(w.from+grabbed, w.s.hi)
+		if w.from == w.to && !w.take() {
+			break
 		}
 		g, d, ok := w.goOn()
 		generated, distinct = generated+g, distinct+d
@@ -195,6 +192,7 @@ func (w *worker) insert(h uint64, ids []uint32) bool {
 	v := w.s.seen
 	if w.spare == w.spareEnd {
 		w.spare, w.spareEnd = v.take()
+		w.wrote = append(w.wrote, w.spare)
 	}
 	rec := v.pieceIDs(w.spare)
 	copy(rec, ids)
