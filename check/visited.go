@@ -117,8 +117,9 @@ func (v *visited) number(h uint64, ids []uint32) (uint32, bool) {
 	}
 }
 
-// full is how many records a table is good for.
-func full(table int) int { return table / 5 * 3 }
+// full is how many records a table is good for. Memory that is touched for the first time costs more than the
+// few entries more that are looked at in a table which is fuller.
+func full(table int) int { return table / 10 * 7 }
 
 // grow makes a table of twice the size. Nobody may look meanwhile; all does something with each of several
 // parts at the same time.
