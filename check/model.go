@@ -347,7 +347,7 @@ func build(c machine.Config, variation []*step.Path, spoil *mutants.Mutation, en
 	}
 	env.prepare(prog)
 	w := &world{config: c, prog: prog, env: env, begin: []*machine.State{m.S}, pieces: machine.PiecesOf(m.S),
-		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog), vforkWait: inVforkWait(prog), turns: env.preempt}
+		normal: true, rename: true, changed: len(variation) > 0 || spoil != nil, entries: entriesOf(prog), vforkWait: inVforkWait(prog), inSwitch: inSwitch(prog), turns: env.preempt}
 	w.quiet, w.crossed, w.eager = touchesOf(prog, env), env.crossing(), env.fill
 	// What is quiet was shown for intact paths: in one that is changed nothing is taken to be.
 	for pc := range w.quiet {

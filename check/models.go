@@ -11,7 +11,7 @@ func Models() []*Model {
 		{
 			Name:     "context-switch",
 			Question: "Is every address space kept for as long as somebody stands on it, and freed once, whatever its tasks do and whenever they are preempted?",
-			Rules:    []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I19", "I20", "I24", "I25"},
+			Rules:    []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I19", "I20", "I24", "I25", "I26"},
 			Arch:     machine.Classic,
 			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1},
 			Actions:  []string{"preempt", "sleep", "exec", "exit", "fork", "use", "offline"},

@@ -56,8 +56,8 @@ func (k *walker) seen(cpu machine.CPUID, f *machine.Frame, t step.Touch) bool {
 
 // goOn takes the quiet steps that follow an action of cpu, as long as each has one outcome.
 func (k *walker) goOn(cpu machine.CPUID) {
-	for k.m.ViolationCount == 0 && k.atQuiet(cpu) && k.m.Outcomes(cpu) == 1 {
-		k.m.Step(cpu, 0)
+	for k.m.ViolationCount == 0 && !k.is && k.atQuiet(cpu) && k.m.Outcomes(cpu) == 1 {
+		k.step(cpu, 0)
 		k.speculate()
 	}
 }

@@ -29,7 +29,8 @@ type world struct {
 	eager   bool // what the hardware may walk it walks at once, rather than by an action
 	// vforkWait says for each program counter whether a task there waits for its vfork child.
 	vforkWait []bool
-	turns     bool // tasks in user mode are preempted
+	inSwitch  []bool // likewise whether a step there is part of a switch
+	turns     bool   // tasks in user mode are preempted
 	// beyond tells states that are not gone on from; nil for none.
 	beyond func(*machine.State) bool
 }
@@ -73,6 +74,7 @@ type walker struct {
 	m       *kernel.Machine
 	from    *machine.State // as it was loaded
 	now     *machine.State // m's
+	before  *machine.State // as it was before a step that shall change nothing
 	actions []action
 	listed  bool
 	dirty   bool
@@ -96,7 +98,7 @@ func (w *world) Walker() Walker { return w.walker() }
 
 func (w *world) walker() *walker {
 	now := w.begin[0].Clone()
-	k := &walker{w: w, now: now, from: now.Clone(), normal: newNormal(now, w.prog, w.beyond != nil), names: newSymmetry(now)}
+	k := &walker{w: w, now: now, from: now.Clone(), before: now.Clone(), normal: newNormal(now, w.prog, w.beyond != nil), names: newSymmetry(now)}
 	k.m, k.marks, k.changed = kernel.On(w.prog, now), ownLines[bool](w.pieces.Len()), ownLines[int](w.pieces.Len())[:0]
 	k.report = func(rule string, cpu machine.CPUID, detail string) {
 		k.tell(Broken{Rule: rule, Detail: detail, CPU: int(cpu)})
@@ -204,7 +206,7 @@ func (k *walker) act(a *action) (b *Broken) {
 	if k.w.quiet != nil {
 		k.goOn(a.cpu)
 	}
-	if k.m.ViolationCount == 0 {
+	if k.m.ViolationCount == 0 && !k.is {
 		return nil
 	}
 	for _, v := range k.m.Violations {
@@ -235,7 +237,7 @@ func (k *walker) perform(a *action) {
 	cur := s.CPUs[a.cpu].Curr
 	switch a.do {
 	case takeStep:
-		m.Step(a.cpu, int(a.n))
+		k.step(a.cpu, int(a.n))
 	case interrupt:
 		m.Interrupt(a.cpu)
 		k.first(a.cpu)

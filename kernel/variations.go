@@ -32,6 +32,22 @@ func dropFirst(drop string) func(step.Node) step.Seq {
 	}
 }
 
+// leaveUnswitched has a kernel task that is next and prev exchange what it borrows for init_mm, all counts kept.
+func leaveUnswitched(n step.Node) step.Seq {
+	borrows := func(c *step.Ctx) bool {
+		t := c.T(c.F.Prev)
+		return c.F.Prev == c.F.Next && t.MM == machine.NoMM && t.ActiveMM != machine.InitMM && c.MM(t.ActiveMM).Count > 1
+	}
+	leave := step.Do("leave_mm", "nobody asked for it", func(c *step.Ctx) {
+		t := c.T(c.F.Prev)
+		c.MM(t.ActiveMM).Count--
+		c.MM(machine.InitMM).Count++
+		t.ActiveMM = machine.InitMM
+		c.C.Root = machine.InitMM
+	})
+	return step.Seq{step.If("next is prev and borrows", borrows, step.Then(leave), nil), n}
+}
+
 func refcounted(c *machine.Config) bool { return c.Lazy == machine.LazyRefcount }
 
 var variations = []Variation{
@@ -51,6 +67,11 @@ var variations = []Variation{
 		Edits: []Edit{
 			{"exit_mm", "mmgrab_lazy_tlb", without},
 			{"exit_mm", "mmput", func(n step.Node) step.Seq { return step.Seq{n, step.Call("mmgrab_lazy_tlb")} }}},
+	},
+	{
+		Name: "no-switch-leaves-mm", Breaks: "I26", Since: machine.V6_1, Only: func(c *machine.Config) bool { return refcounted(c) && c.Arch == machine.Classic },
+		What:  "A kernel task that schedule() lets go on leaves what it borrows for init_mm, as if it had been switched to again: a call that should change nothing costs a load and two counts.",
+		Edits: []Edit{{"__schedule", "prev != next", leaveUnswitched}},
 	},
 	{
 		Name: "on-cpu-cleared-early", Breaks: "I1", Since: machine.V4_4,
