@@ -54,7 +54,7 @@ func Models() []*Model {
 			Arch:     machine.X86,
 			Since:    machine.V5_0,
 			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1},
-			Actions:  []string{"preempt", "sleep", "exit", "membarrier", "sync-core"},
+			Actions:  []string{"preempt", "sleep", "exec", "exit", "membarrier", "sync-core"},
 			Buffers:  true,
 			begin:    beginRegistered,
 			without:  brokenMembarrier,
