@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -39,18 +40,18 @@ type Model struct {
 
 // Size is how large a machine is.
 type Size struct {
-	CPUs        int
-	Tasks       int // beside the idle tasks
-	MMs         int // beside init_mm
-	Changes     int // page-table changes of one address space that are counted at once
-	ASIDBits    int // arm64: bits of an ASID
-	Generations int // arm64: ASID generations; below zero for all of them
+	CPUs        int `json:"cpus"`
+	Tasks       int `json:"tasks"`       // beside the idle tasks
+	MMs         int `json:"mms"`         // beside init_mm
+	Changes     int `json:"changes"`     // page-table changes of one address space that are counted at once
+	ASIDs       int `json:"asids"`       // arm64: of one generation, a power of two; pairs of them with kpti
+	Generations int `json:"generations"` // arm64: ASID generations; below zero for all of them
 }
 
 // Or is the size with what is zero taken from d.
 func (s Size) Or(d Size) Size {
 	for _, f := range []struct{ to, from *int }{{&s.CPUs, &d.CPUs}, {&s.Tasks, &d.Tasks}, {&s.MMs, &d.MMs}, {&s.Changes, &d.Changes},
-		{&s.ASIDBits, &d.ASIDBits}, {&s.Generations, &d.Generations}} {
+		{&s.ASIDs, &d.ASIDs}, {&s.Generations, &d.Generations}} {
 		if *f.to == 0 {
 			*f.to = *f.from
 		}
@@ -58,13 +59,25 @@ func (s Size) Or(d Size) Size {
 	return s
 }
 
+// asidBits is how many bits number the ASIDs.
+func (s Size) asidBits() (uint8, error) {
+	n := s.ASIDs
+	if n == 0 {
+		n = 4
+	}
+	if n < 4 || n > 1<<16 || n&(n-1) != 0 {
+		return 0, fmt.Errorf("%d ASIDs: their number is a power of two from 4 to %d", n, 1<<16)
+	}
+	return uint8(bits.Len(uint(n)) - 1), nil
+}
+
 func (s Size) String() string {
 	text := fmt.Sprintf("%d CPUs, %d tasks, %d address spaces", s.CPUs, s.Tasks, s.MMs)
 	if s.Changes > 0 {
 		text += fmt.Sprintf(", %d page-table changes at once", s.Changes)
 	}
-	if s.ASIDBits > 0 {
-		text += fmt.Sprintf(", %d ASIDs, ", 1<<s.ASIDBits)
+	if s.ASIDs > 0 {
+		text += fmt.Sprintf(", %d ASIDs, ", s.ASIDs)
 		if s.Generations > 0 {
 			text += fmt.Sprintf("%d generations", s.Generations)
 		} else {
@@ -208,7 +221,10 @@ func (m *Model) Config(s *Setup) (machine.Config, error) {
 	case machine.X86:
 		c.PCID = c.Release >= machine.V5_0
 	case machine.ARM64:
-		c.ASIDBits = uint8(max(size.ASIDBits, 2))
+		var err error
+		if c.ASIDBits, err = size.asidBits(); err != nil {
+			return c, err
+		}
 	}
 	if m.Buffers {
 		c.Memory = machine.TSO
@@ -251,12 +267,15 @@ func (m *Model) Build(s Setup) (*World, error) {
 		return nil, err
 	}
 	size := s.Size.Or(m.Size)
+	if size.Changes < 0 {
+		return nil, fmt.Errorf("%d changes at once: there can be none, or more", size.Changes)
+	}
 	env, err := environmentOf(m.actionsOf(&s, &c))
 	if err != nil {
 		return nil, err
 	}
 	if env.pin && c.Arch == machine.ARM64 && c.Release >= machine.V6_1 && arm64.MaxPinned(&c) <= 0 {
-		return nil, fmt.Errorf("with %d ASIDs and %d CPUs the kernel lets nothing be pinned: ask for more ASIDs, as with --asid-bits %d", 1<<c.ASIDBits, c.CPUs, c.ASIDBits+1)
+		return nil, fmt.Errorf("with %d ASIDs and %d CPUs the kernel lets nothing be pinned: ask for more, as with --asids %d", size.ASIDs, c.CPUs, 2*size.ASIDs)
 	}
 	env.changes = uint32(size.Changes)
 	var paths []*step.Path

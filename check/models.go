@@ -41,7 +41,7 @@ func Models() []*Model {
 			Rules:    []string{"I14", "I15", "I16", "I17", "I18", "I23"},
 			Arch:     machine.ARM64,
 			Since:    machine.V4_4,
-			Size:     Size{CPUs: 2, Tasks: 4, MMs: 4, Changes: 1, ASIDBits: 2, Generations: 2},
+			Size:     Size{CPUs: 2, Tasks: 4, MMs: 4, Changes: 1, ASIDs: 4, Generations: 2},
 			Actions:  []string{"preempt", "munmap", "speculate"},
 			begin:    beginWithProcesses,
 			begins:   map[string]func(*kernel.Machine, Size) error{"used-up": beginUsedUp},
@@ -66,7 +66,7 @@ func Models() []*Model {
 			Rules:    []string{"I27"},
 			Arch:     machine.ARM64,
 			Since:    machine.V4_4,
-			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1, ASIDBits: 2, Generations: 1},
+			Size:     Size{CPUs: 2, Tasks: 2, MMs: 2, Changes: 1, ASIDs: 4, Generations: 1},
 			Actions:  []string{"preempt", "move", "neon", "thread", "exec"},
 			detail:   func(c *machine.Config) { c.FPSIMD = true },
 			beyond:   manyGenerations,
@@ -78,7 +78,7 @@ func Models() []*Model {
 			Rules:    []string{"I14", "I28", "I29", "I30", "I31"},
 			Arch:     machine.ARM64,
 			Since:    machine.V5_0,
-			Size:     Size{CPUs: 1, Tasks: 3, MMs: 2, Changes: 1, ASIDBits: 2, Generations: 2},
+			Size:     Size{CPUs: 1, Tasks: 3, MMs: 2, Changes: 1, ASIDs: 4, Generations: 2},
 			Actions:  []string{"preempt", "exec", "use", "uaccess", "kernel", "speculate"},
 			detail: func(c *machine.Config) {
 				c.KPTI, c.PAN, c.EntryCode = true, true, true

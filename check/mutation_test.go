@@ -41,7 +41,7 @@ var mutationTrials = []mutationTrial{
 	{column: "x86-tlb", model: "x86-tlb", setup: Setup{Size: Size{Tasks: 3, MMs: 2, Changes: 1}, Actions: []string{"sleep", "fork", "exit", "speculate"}}},
 	{column: "asid", model: "asid", setup: Setup{Size: Size{Tasks: 3, MMs: 3, Generations: 3}, Actions: []string{"preempt", "exec", "munmap", "speculate"}, Options: []string{"used-up"}}, since: machine.V5_0},
 	{column: "asid", model: "asid", setup: Setup{Size: Size{Tasks: 4, MMs: 4, Generations: 3}, Actions: []string{"preempt", "exec", "speculate"}, Options: []string{"used-up"}}, since: machine.V5_0},
-	{column: "asid", model: "asid", setup: Setup{Size: Size{Tasks: 3, MMs: 3, ASIDBits: 3}, Actions: []string{"preempt", "exec", "pin"}, Options: []string{"used-up"}}, since: machine.V6_1},
+	{column: "asid", model: "asid", setup: Setup{Size: Size{Tasks: 3, MMs: 3, ASIDs: 8}, Actions: []string{"preempt", "exec", "pin"}, Options: []string{"used-up"}}, since: machine.V6_1},
 	{column: "membarrier", model: "membarrier", setup: Setup{Size: Size{MMs: 2}, Actions: []string{"sleep", "exec", "exit", "membarrier"}}},
 	{column: "membarrier", model: "membarrier", setup: Setup{Arch: on(machine.ARM64), Size: Size{MMs: 2}, Actions: []string{"sleep", "exec", "exit", "membarrier"}}, since: machine.V6_1},
 	{column: "fpsimd", model: "fpsimd", setup: Setup{Actions: []string{"preempt", "move", "neon", "exec"}}},

@@ -191,7 +191,7 @@ var farQuietWorlds = map[string][]Setup{
 		{Release: machine.V4_4, Actions: []string{"preempt", "munmap", "speculate"}, Size: Size{Generations: 99}},
 		{Release: machine.V5_0, Options: []string{"kpti"}, Actions: []string{"preempt", "munmap", "speculate"}, Size: Size{Generations: 99}},
 		{Release: machine.Newest, Actions: []string{"preempt", "munmap", "speculate"}, Size: Size{Generations: 99}},
-		{Release: machine.Newest, Actions: []string{"preempt", "pin", "speculate"}, Size: Size{Generations: 99, ASIDBits: 3}},
+		{Release: machine.Newest, Actions: []string{"preempt", "pin", "speculate"}, Size: Size{Generations: 99, ASIDs: 8}},
 	},
 }
 

@@ -75,7 +75,7 @@ runs with one thing wrong.`,
 	f.IntVar(&k.setup.Size.Tasks, "tasks", 0, "room for tasks, beside the idle ones")
 	f.IntVar(&k.setup.Size.MMs, "mms", 0, "room for address spaces, beside init_mm")
 	f.IntVar(&k.setup.Size.Changes, "changes", 0, "page-table changes of an address space that are counted at once")
-	f.IntVar(&k.setup.Size.ASIDBits, "asid-bits", 0, "arm64: bits of an ASID")
+	f.IntVar(&k.setup.Size.ASIDs, "asids", 0, "arm64: how many ASIDs a generation has, a power of two")
 	f.IntVar(&k.setup.Size.Generations, "generations", 0, "arm64: ASID generations to look at; -1 means all, however many rollovers come")
 	f.StringSliceVar(&k.setup.Actions, "actions", nil, "what may happen; by default as the model has it. --list lists them")
 	f.StringSliceVar(&k.setup.Options, "options", nil, "of the machine: "+strings.Join(check.OptionNames(), ", "))
