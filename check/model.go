@@ -59,12 +59,17 @@ func (s Size) Or(d Size) Size {
 	return s
 }
 
+// asids is how many ASIDs arm64 has; a model of another machine says nothing of them.
+func (s Size) asids() int {
+	if s.ASIDs == 0 {
+		return 4
+	}
+	return s.ASIDs
+}
+
 // asidBits is how many bits number the ASIDs.
 func (s Size) asidBits() (uint8, error) {
-	n := s.ASIDs
-	if n == 0 {
-		n = 4
-	}
+	n := s.asids()
 	if n < 4 || n > 1<<16 || n&(n-1) != 0 {
 		return 0, fmt.Errorf("%d ASIDs: their number is a power of two from 4 to %d", n, 1<<16)
 	}
@@ -275,7 +280,7 @@ func (m *Model) Build(s Setup) (*World, error) {
 		return nil, err
 	}
 	if env.pin && c.Arch == machine.ARM64 && c.Release >= machine.V6_1 && arm64.MaxPinned(&c) <= 0 {
-		return nil, fmt.Errorf("with %d ASIDs and %d CPUs the kernel lets nothing be pinned: ask for more, as with --asids %d", size.ASIDs, c.CPUs, 2*size.ASIDs)
+		return nil, fmt.Errorf("with %d ASIDs and %d CPUs the kernel lets nothing be pinned: ask for more, as with --asids %d", size.asids(), c.CPUs, 2*size.asids())
 	}
 	env.changes = uint32(size.Changes)
 	var paths []*step.Path
