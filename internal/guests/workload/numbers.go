@@ -22,3 +22,15 @@ func numbers(args []string, names ...string) ([]int, error) {
 	}
 	return amounts, nil
 }
+
+// fileAndNumber reads a role's arguments where they are a file and an amount.
+func fileAndNumber(args []string, file, amount string) (string, int, error) {
+	if len(args) != 2 {
+		return "", 0, fmt.Errorf("want the arguments %q, got %q", []string{file, amount}, args)
+	}
+	n, err := numbers(args[1:], amount)
+	if err != nil {
+		return "", 0, err
+	}
+	return args[0], n[0], nil
+}

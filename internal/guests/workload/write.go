@@ -4,22 +4,17 @@ package workload
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
 )
 
 // write makes small writes durable one by one. On a block device, kernel workers and interrupts carry them out while
 // the writer sleeps.
 func write(_ self, args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("want the arguments %q, got %q", []string{"path", "writes"}, args)
+	path, writes, err := fileAndNumber(args, "path", "writes")
+	if err != nil {
+		return err
 	}
-	writes, err := strconv.Atoi(args[1])
-	if err != nil || writes < 1 {
-		return fmt.Errorf("writes must be a whole number above 0, not %q", args[1])
-	}
-	file, err := os.OpenFile(args[0], os.O_WRONLY, 0)
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
