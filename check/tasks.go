@@ -46,10 +46,11 @@ type tasks struct {
 	pins    []bool // arm64_mm_context_put
 	inCall  []bool // in the middle of a system call
 	inFault []bool // touch_kernel_range
+	answers []bool // waiting for calls to be answered, which in 7.3 leaves preemption on
 }
 
 func (e *tasks) prepare(p *step.Program) {
-	for _, at := range []*[]bool{&e.calm, &e.making, &e.burying, &e.dying, &e.pins, &e.inCall, &e.inFault} {
+	for _, at := range []*[]bool{&e.calm, &e.making, &e.burying, &e.dying, &e.pins, &e.inCall, &e.inFault, &e.answers} {
 		*at = make([]bool, p.Len())
 	}
 	for pc := range uint32(p.Len()) {
@@ -64,6 +65,7 @@ func (e *tasks) prepare(p *step.Program) {
 		e.inCall[pc] = e.syscall && in.Label == "el0_svc ends"
 		e.inFault[pc] = in.Path.Name == "touch_kernel_range"
 		e.dying[pc] = in.Path.Name == "finish_cpu"
+		e.answers[pc] = in.Label == "csd_lock_wait"
 	}
 }
 
@@ -95,10 +97,13 @@ func (e *tasks) offer(w *walker) {
 // amid is what may happen to a CPU in the middle of a path: its task is preempted. One that is on its way
 // into a preempting schedule is not preempted again: that would only put the same frames on top.
 func (e *tasks) amid(w *walker, cpu machine.CPUID, c *machine.CPU) {
-	if c.IRQOff || c.Preempt != 0 || c.Stack != c.Curr || w.m.Outcomes(cpu) == 0 {
-		return // who spins for a lock has interrupts or preemption off
+	if c.IRQOff || c.Preempt != 0 || c.Stack != c.Curr {
+		return
 	}
 	f := w.now.Top(c.Stack)
+	if w.m.Outcomes(cpu) == 0 && !e.answers[f.PC] {
+		return // who spins for a lock has interrupts or preemption off
+	}
 	if e.inCall[f.PC] {
 		e.calls(w, cpu)
 	}
