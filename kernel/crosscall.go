@@ -33,8 +33,9 @@ func send(label, why string, do func(*step.Ctx)) step.Node {
 // Send is send for ports.
 func Send(label, why string, do func(*step.Ctx)) step.Node { return send(label, why, do) }
 
-// waitPreemptibly ends a call as smp_call_function_many_cond does in 7.3: put_cpu comes before the wait, so the task
-// may come to wait on another CPU than the one that it asked from, which State has.
+// waitPreemptibly ends a call as kernel/smp.c:smp_call_function_many_cond does in 7.3: put_cpu comes before the wait. The
+// task, whose own memory says whom it waits for (task_struct.ipi_mask), may come to wait on another CPU than the one that
+// it asked from, which State has; what it has told the others must not be looked for on its CPU.
 func waitPreemptibly() step.Seq {
 	return step.Seq{
 		step.Do("put_cpu", "the requests are out: who waits for the answers may be preempted", func(c *step.Ctx) {
@@ -50,12 +51,17 @@ func waitPreemptibly() step.Seq {
 	}
 }
 
-// unlockCSD answers a call. What a caller that waits preemptibly has told goes with the last answer, since its CPU may be
-// another's by then.
-func unlockCSD(c *step.Ctx) {
-	c.S.Answer(c.CPU, c.F.CPU)
-	if from := &c.S.CPUs[c.F.CPU]; from.Call == machine.CallSyncCore && !c.S.Called(c.F.CPU) {
-		forgetCallOf(from)
+// WaitPreemptibly is waitPreemptibly for ports.
+func WaitPreemptibly() step.Seq { return waitPreemptibly() }
+
+func unlockCSD(c *step.Ctx) { c.S.Answer(c.CPU, c.F.CPU) }
+
+// unlockCSDOf answers a call of 7.3. The note goes with the last answer, since the CPU that it was left on may be another
+// caller's by then.
+func unlockCSDOf(c *step.Ctx) {
+	unlockCSD(c)
+	if !c.S.Called(c.F.CPU) {
+		forgetCallOf(&c.S.CPUs[c.F.CPU])
 	}
 }
 
@@ -79,43 +85,50 @@ func callIs(kind machine.CallKind) func(*step.Ctx) bool {
 	return func(c *step.Ctx) bool { return machine.CallKind(c.F.N) == kind }
 }
 
+func callQueue(unlock func(*step.Ctx)) step.Seq {
+	return step.Seq{
+		step.Do("local_irq_disable", "an interrupt is taken: no other one until it returns", func(c *step.Ctx) { c.C.IRQOff = true }),
+		step.While("another CPU's call waits", func(c *step.Ctx) bool { return !c.S.Calls(c.CPU).Empty() }, step.Seq{
+			step.Do("llist_del_all", "the next call to run", func(c *step.Ctx) {
+				c.F.CPU = c.S.Calls(c.CPU).Next(0)
+				from := &c.S.CPUs[c.F.CPU]
+				c.F.N, c.F.MM = int32(from.Call), from.CallMM
+			}),
+			step.If("flush_tlb_func", callIs(machine.CallFlushTLB), step.Then(step.Call("flush_tlb_func")), nil),
+			step.If("do_shoot_lazy_tlb", callIs(machine.CallShootLazies), step.Then(step.Call("do_shoot_lazy_tlb")), nil),
+			step.If("ipi_mb", callIs(machine.CallMembarrier), step.Then(
+				step.Do("ipi_mb", "the barrier that membarrier asked for", (*step.Ctx).Barrier)), nil),
+			step.If("ipi_sync_core", callIs(machine.CallSyncCore), step.Then(
+				step.Do("ipi_sync_core", "the core drops what it fetched ahead", func(c *step.Ctx) {
+					c.Barrier()
+					c.Serialise()
+				})), nil),
+			step.If("ipi_sync_rq_state", callIs(machine.CallMembarrierRq), step.Then(
+				step.Do("ipi_sync_rq_state", "the run queue learns what its current mm registered", func(c *step.Ctx) {
+					if c.Task().MM == c.F.MM {
+						c.C.MembarrierState = c.MM(c.F.MM).MembarrierState
+					}
+					c.Barrier()
+				})), nil),
+			step.Do("csd_unlock", "who asked may go on", unlock),
+		}),
+		step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }).Touches(step.Held),
+	}
+}
+
+const callQueueDoc = "The interrupt by which another CPU has a function run here. It runs on the stack of whoever is current, with interrupts off."
+
 var crossCallPaths = []*step.Path{
 	{
-		Name: "flush_smp_call_function_queue", Handler: true,
-		Source: "kernel/smp.c:flush_smp_call_function_queue (4.4 and 4.20; with two underscores since 5.19, as in 7.3; generic_smp_call_function_interrupt in 2.6.32)",
-		Doc:    "The interrupt by which another CPU has a function run here. It runs on the stack of whoever is current, with interrupts off.",
-		Body: step.Seq{
-			step.Do("local_irq_disable", "an interrupt is taken: no other one until it returns", func(c *step.Ctx) { c.C.IRQOff = true }),
-			step.While("another CPU's call waits", func(c *step.Ctx) bool { return !c.S.Calls(c.CPU).Empty() }, step.Seq{
-				step.Do("llist_del_all", "the next call to run", func(c *step.Ctx) {
-					c.F.CPU = c.S.Calls(c.CPU).Next(0)
-					from := &c.S.CPUs[c.F.CPU]
-					c.F.N, c.F.MM = int32(from.Call), from.CallMM
-				}),
-				step.If("flush_tlb_func", callIs(machine.CallFlushTLB), step.Then(step.Call("flush_tlb_func")), nil),
-				step.If("do_shoot_lazy_tlb", callIs(machine.CallShootLazies), step.Then(step.Call("do_shoot_lazy_tlb")), nil),
-				step.If("ipi_mb", callIs(machine.CallMembarrier), step.Then(
-					step.Do("ipi_mb", "the barrier that membarrier asked for", (*step.Ctx).Barrier)), nil),
-				step.If("ipi_sync_core", callIs(machine.CallSyncCore), step.Then(
-					step.Do("ipi_sync_core", "the core drops what it fetched ahead", func(c *step.Ctx) {
-						c.Barrier()
-						c.Serialise()
-					})), nil),
-				step.If("ipi_sync_rq_state", callIs(machine.CallMembarrierRq), step.Then(
-					step.Do("ipi_sync_rq_state", "the run queue learns what its current mm registered", func(c *step.Ctx) {
-						if c.Task().MM == c.F.MM {
-							c.C.MembarrierState = c.MM(c.F.MM).MembarrierState
-						}
-						c.Barrier()
-					})), nil),
-				step.Do("csd_unlock", "who asked may go on", unlockCSD),
-			}),
-			step.Do("local_irq_enable", "back to what was interrupted", func(c *step.Ctx) { c.C.IRQOff = false }).Touches(step.Held),
-		},
+		Name: "flush_smp_call_function_queue", Handler: true, Until: machine.V7_3,
+		Source: "kernel/smp.c:flush_smp_call_function_queue (4.4 and 4.20; with two underscores since 5.19; generic_smp_call_function_interrupt in 2.6.32)",
+		Doc:    callQueueDoc,
+		Body:   callQueue(unlockCSD),
 	},
 	{
-		Name: "do_shoot_lazy_tlb", Until: machine.V6_12,
-		Source: "none: CONFIG_MMU_LAZY_TLB_SHOOTDOWN came with 6.4",
-		Doc:    "Never sent in this release.",
+		Name: "flush_smp_call_function_queue", Handler: true, Since: machine.V7_3,
+		Source: "kernel/smp.c:__flush_smp_call_function_queue (7.3)",
+		Doc:    callQueueDoc,
+		Body:   callQueue(unlockCSDOf),
 	},
 }

@@ -227,23 +227,33 @@ var membarrierPaths = []*step.Path{
 		Doc:    "GLOBAL_EXPEDITED looks into the mm of whoever runs elsewhere, which may just be going away: hence the copy in the run queue since 5.4.",
 	},
 	{
-		Name: "sync_runqueues_membarrier_state", Since: machine.V6_1,
-		Source: "kernel/sched/membarrier.c:sync_runqueues_membarrier_state (6.1 to 7.3; since 5.4)",
-		Doc:    "Run queues that run the address space now take over its state. Departs: with one user Linux writes its own run queue only, which is what comes out here as well; 7.3 lets the caller be preempted while it waits.",
-		Body: step.Seq{
-			preemptDisable("what the others are told stands in a note of this CPU"),
-			step.Do("this_cpu_write(runqueues.membarrier_state)", "this CPU's run queue learns at once", func(c *step.Ctx) {
-				c.C.MembarrierState = c.MM(c.F.MM).MembarrierState
-				c.C.CallMM = c.F.MM
-				c.Barrier()
-			}),
-			send("on_each_cpu_mask", "so do the others that run it", func(c *step.Ctx) {
-				callOthers(c, machine.CallMembarrierRq, func(cpu machine.CPUID) bool {
-					return c.T(c.S.CPUs[cpu].Curr).MM == c.F.MM
-				})
-			}),
-			waitForCalls(),
-			preemptEnable("every run queue knows"),
-		},
+		Name: "sync_runqueues_membarrier_state", Since: machine.V6_1, Until: machine.V7_3,
+		Source: "kernel/sched/membarrier.c:sync_runqueues_membarrier_state (6.1, 6.12; since 5.4)",
+		Doc:    syncRunqueuesDoc,
+		Body:   syncRunqueues(waitForCalls(), preemptEnable("every run queue knows")),
 	},
+	{
+		Name: "sync_runqueues_membarrier_state", Since: machine.V7_3,
+		Source: "kernel/sched/membarrier.c:sync_runqueues_membarrier_state, kernel/smp.c:smp_call_function_many_cond (7.3)",
+		Doc:    syncRunqueuesDoc + " The caller may be preempted while it waits.",
+		Body:   syncRunqueues(waitPreemptibly()...),
+	},
+}
+
+const syncRunqueuesDoc = "Run queues that run the address space now take over its state. Departs: with one user Linux writes its own run queue only, which is what comes out here as well; that the run queues are looked at before on_each_cpu_mask turns preemption off is left out."
+
+func syncRunqueues(wait ...step.Node) step.Seq {
+	return append(step.Seq{
+		preemptDisable("what the others are told stands in a note of this CPU"),
+		step.Do("this_cpu_write(runqueues.membarrier_state)", "this CPU's run queue learns at once", func(c *step.Ctx) {
+			c.C.MembarrierState = c.MM(c.F.MM).MembarrierState
+			c.Barrier()
+		}),
+		send("on_each_cpu_mask", "so do the others that run it", func(c *step.Ctx) {
+			c.C.CallMM = c.F.MM
+			callOthers(c, machine.CallMembarrierRq, func(cpu machine.CPUID) bool {
+				return c.T(c.S.CPUs[cpu].Curr).MM == c.F.MM
+			})
+		}),
+	}, wait...)
 }

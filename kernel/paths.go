@@ -10,7 +10,7 @@ import (
 // Paths lists every path of this package, for all releases.
 func Paths() []*step.Path {
 	return slices.Concat(schedulePaths, contextSwitchPaths, finishPaths, wakeupPaths, forkPaths, spawnPaths, execPaths, exitPaths,
-		refPaths, kthreadPaths, unmapPaths, hotplugPaths, membarrierPaths, membarrierGlobalPaths, crossCallPaths, userModePaths)
+		refPaths, shootPaths, kthreadPaths, unmapPaths, hotplugPaths, membarrierPaths, membarrierGlobalPaths, crossCallPaths, userModePaths)
 }
 
 // override puts paths in the place of their namesakes.

@@ -69,9 +69,7 @@ var flushInfo = step.Do("flush_tlb_info", "what is to be flushed, by whom, for w
 // here until the flush is over: the note belongs to the CPU.
 func layDownFlush(c *step.Ctx) {
 	f := c.F
-	if f.N > rangeCeiling {
-		f.N = machine.FlushAll
-	}
+	f.N = wholeAbove(f.N)
 	c.C.Preempt++
 	c.C.CallMM, c.C.CallPages = f.MM, f.N
 	c.C.CallChange, c.C.CallTables = uint32(f.Val), uint32(f.Val2)

@@ -41,9 +41,14 @@ func Breaks() []Break {
 					Body: flushHereFirst(alwaysUnlessLazy),
 				},
 				{
-					Name: "flush_tlb_mm_range", Since: machine.V6_1, Source: "none: ours",
+					Name: "flush_tlb_mm_range", Since: machine.V6_1, Until: machine.V7_3, Source: "none: ours",
 					Doc:  "Skips lazy CPUs always.",
-					Body: flushTogether(func(c *step.Ctx) { askMulti(c, false) }),
+					Body: flushTogether(multiUnlessLazy),
+				},
+				{
+					Name: "flush_tlb_mm_range", Since: machine.V7_3, Source: "none: ours",
+					Doc:  "Skips lazy CPUs always.",
+					Body: flushPreempted(multiUnlessLazy),
 				},
 			},
 		},
@@ -51,9 +56,9 @@ func Breaks() []Break {
 			Name: "x86-range-skips-generation", Rule: "I23",
 			Doc: "A ranged flush is done although an older generation is missing too, and the slot is then said to be current: the older flush is never made up for.",
 			Paths: []*step.Path{
-				rangedAnyway(machine.V5_0, machine.V6_1, notOurs, nil),
-				rangedAnyway(machine.V6_1, machine.V7_3, notOurs, doneAlready),
-				rangedAnyway(machine.V7_3, 0, notOursTrim, doneAlready),
+				rangedAnyway(machine.V5_0, machine.V6_1, readNote, notOurs, nil),
+				rangedAnyway(machine.V6_1, machine.V7_3, readNote, notOurs, doneAlready),
+				rangedAnyway(machine.V7_3, 0, readInfo, notOursTrim, doneAlready),
 			},
 		},
 		{
@@ -133,11 +138,13 @@ func (b *Break) HoldsFor(c *machine.Config) bool {
 
 func alwaysUnlessLazy(c *step.Ctx) { askUnlessLazy(c, false) }
 
-func rangedAnyway(since, until machine.Release, wrong, shortcut step.Seq) *step.Path {
+func multiUnlessLazy(c *step.Ctx) { askMulti(c, false) }
+
+func rangedAnyway(since, until machine.Release, read func(*step.Ctx), wrong, shortcut step.Seq) *step.Path {
 	return &step.Path{
 		Name: "flush_tlb_func", Since: since, Until: until, Source: "none: ours",
 		Doc:  "Does a range whenever a range is asked for.",
-		Body: flushFunc(wrong, shortcut, func(c *step.Ctx) bool { return !flushAll(c.F.N) }),
+		Body: flushFunc(read, wrong, shortcut, func(c *step.Ctx) bool { return !flushAll(c.F.N) }),
 	}
 }
 

@@ -113,21 +113,14 @@ func flushTogether(send func(*step.Ctx)) step.Seq {
 	}
 }
 
-// In flush_tlb_func CPU is who asks and MM what is to be flushed; Val is the generation that is asked
-// for and Val2 the one that the address space has.
-
-func loadFlushInfo(c *step.Ctx) {
-	from := &c.S.CPUs[c.F.CPU]
-	c.F.N, c.F.Val = from.CallPages, from.CallGen
-}
-
 func otherLoaded(c *step.Ctx) bool { return tlb(c).LoadedMM != c.F.MM }
 func otherRemote(c *step.Ctx) bool { return c.F.CPU != c.CPU && otherLoaded(c) }
-func satisfied(c *step.Ctx) bool   { return c.F.Val <= localGen(c) }
-func caughtUp(c *step.Ctx) bool    { return localGen(c) == c.F.Val2 }
+func satisfied(c *step.Ctx) bool   { return wantedGen(c.F) <= localGen(c) }
+func caughtUp(c *step.Ctx) bool    { return localGen(c) == mmGen(c.F) }
 func isLazy(c *step.Ctx) bool      { return tlb(c).Lazy }
 func onlyThisRange(c *step.Ctx) bool {
-	return !flushAll(c.F.N) && c.F.Val == localGen(c)+1 && c.F.Val == c.F.Val2
+	want := wantedGen(c.F)
+	return !flushAll(c.F.N) && want == localGen(c)+1 && want == mmGen(c.F)
 }
 
 func localGen(c *step.Ctx) uint64 {
@@ -141,11 +134,12 @@ var leaveInstead = step.If("this CPU only borrows it", isLazy, step.Then(
 	step.Return()), nil)
 
 var readGen = step.Do("loaded_mm->context.tlb_gen", "how new the address space is by now; perhaps newer than what is asked for", func(c *step.Ctx) {
-	c.F.Val2 = c.MM(tlb(c).LoadedMM).TLBGen
-	if localGen(c) > c.F.Val2 {
+	gen := c.MM(tlb(c).LoadedMM).TLBGen
+	setMMGen(c.F, gen)
+	if localGen(c) > gen {
 		c.Broken("I12", "WARN_ON: the TLB is newer than its address space")
 	}
-	if c.F.Val > c.F.Val2 && tlb(c).LoadedMM == c.F.MM {
+	if wantedGen(c.F) > gen && tlb(c).LoadedMM == c.F.MM {
 		c.Broken("I12", "WARN_ON: a flush asks for a generation that does not exist yet")
 	}
 })
@@ -156,19 +150,18 @@ func catchUp(ranged func(*step.Ctx) bool) step.Seq {
 	return step.Seq{
 		step.If("one range is all that this CPU lacks", ranged,
 			step.Then(step.Do("flush_tlb_one_user", "page by page", func(c *step.Ctx) {
-				from := &c.S.CPUs[c.F.CPU]
-				flushPages(c, from.CallChange, from.CallTables)
+				flushPages(c, flushedChange(c.F), flushedTables(c.F))
 			})),
 			step.Else(step.Do("flush_tlb_local", "everything under this tag: some generation in between may have asked for it", flushLocal))),
 		step.Do("ctxs[asid].tlb_gen = mm_tlb_gen", "all that was cleared up to this generation is out of this TLB", func(c *step.Ctx) {
 			t := tlb(c)
-			t.Ctxs[t.ASID].TLBGen = c.F.Val2
+			t.Ctxs[t.ASID].TLBGen = mmGen(c.F)
 		}),
 	}
 }
 
-func flushFunc(wrong, shortcut step.Seq, ranged func(*step.Ctx) bool) step.Seq {
-	s := step.Seq{step.Do("flush_tlb_info", "what the sender wants; it waits, so its note stands still", loadFlushInfo)}
+func flushFunc(read func(*step.Ctx), wrong, shortcut step.Seq, ranged func(*step.Ctx) bool) step.Seq {
+	s := step.Seq{step.Do("flush_tlb_info", "what the sender wants; it waits, so its note stands still", read)}
 	s = append(s, wrong...)
 	s = append(s, step.If("init_mm is loaded", initLoaded, step.Then(step.Return()), nil), leaveInstead)
 	s = append(s, shortcut...)
@@ -203,26 +196,26 @@ var flushPaths = []*step.Path{
 	},
 	{
 		Name: "flush_tlb_mm_range", Since: machine.V7_3,
-		Source: "arch/x86/mm/tlb.c:flush_tlb_mm_range, native_flush_tlb_multi, should_flush_tlb (7.3)",
-		Doc:    "Here and on the CPUs in the mask at once; lazy ones are skipped unless page tables are freed, those with another address space unless the mask is trimmed. Departs: there is no clock, so whether a second has passed is a choice; loaded_mm and is_lazy of a CPU are read at one instant; no global ASIDs; preemption stays off from the requests to the last answer, where 7.3 lets the task be preempted while it waits (kernel/smp.c:smp_call_function_many_cond).",
+		Source: "arch/x86/mm/tlb.c:flush_tlb_mm_range, native_flush_tlb_multi, should_flush_tlb; kernel/smp.c:smp_call_function_many_cond (7.3)",
+		Doc:    "Here and on the CPUs in the mask at once; lazy ones are skipped unless page tables are freed, those with another address space unless the mask is trimmed. The task may be preempted and moved before it asks, and while it waits for the answers. Departs: there is no clock, so whether a second has passed is a choice; loaded_mm and is_lazy of a CPU are read at one instant; no global ASIDs, and so no broadcast_tlb_flush.",
 		Body:   flushPreempted(flushMulti),
 	},
 	{
 		Name: "flush_tlb_func", Since: machine.V5_0, Until: machine.V6_1,
 		Source: "arch/x86/mm/tlb.c:flush_tlb_func_common, flush_tlb_func_remote (4.20)",
 		Doc:    "Brings this CPU up to the generation that the address space has.",
-		Body:   flushFunc(notOurs, nil, onlyThisRange),
+		Body:   flushFunc(readNote, notOurs, nil, onlyThisRange),
 	},
 	{
 		Name: "flush_tlb_func", Since: machine.V6_1, Until: machine.V7_3,
 		Source: "arch/x86/mm/tlb.c:flush_tlb_func (6.1, 6.12)",
 		Doc:    "Brings this CPU up to the generation that the address space has.",
-		Body:   flushFunc(notOurs, doneAlready, onlyThisRange),
+		Body:   flushFunc(readNote, notOurs, doneAlready, onlyThisRange),
 	},
 	{
 		Name: "flush_tlb_func", Since: machine.V7_3,
 		Source: "arch/x86/mm/tlb.c:flush_tlb_func (7.3)",
 		Doc:    "Brings this CPU up to the generation that the address space has, or takes it off a mask that it no longer belongs to.",
-		Body:   flushFunc(notOursTrim, doneAlready, onlyThisRange),
+		Body:   flushFunc(readInfo, notOursTrim, doneAlready, onlyThisRange),
 	},
 }
