@@ -59,6 +59,8 @@ var needs = map[string]struct {
 	"exec-with-interrupts-on": {lazy: machine.LazyShootdown},
 	// Another address space must be loaded in between.
 	"x86-mask-before-cr3": {size: Size{MMs: 2, Changes: 1}, actions: []string{"preempt", "exec", "munmap", "free-tables", "speculate"}},
+	// A second process flushes on the CPU of the first.
+	"x86-flush-info-per-cpu": {size: Size{MMs: 2, Changes: 1}, actions: []string{"preempt", "exec", "munmap", "speculate"}},
 	// It takes no more than this, and what does not matter makes many states.
 	"on-cpu-cleared-early":   {actions: []string{"wake"}},
 	"prev-state-read-late":   {actions: []string{"wake", "exit"}},

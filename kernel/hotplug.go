@@ -8,8 +8,9 @@ import (
 // cpu_offline runs in the idle task of the CPU that goes (7.3: in its hotplug thread, which hands
 // over to the idle task); finish_cpu runs on a CPU that stays and names the dead one in Frame.CPU.
 
-// goOffline happens while every other CPU stands still in stop_machine (take_cpu_down). Who waits for a call
-// to be answered keeps its CPU from doing so, so none is on its way to the CPU that goes.
+// goOffline happens while every other CPU stands still in stop_machine (take_cpu_down). Up to 6.12 who waits for a call to
+// be answered keeps its CPU from doing so, so none is on its way to the CPU that goes; in 7.3 that CPU runs what it was
+// asked before it goes (kernel/smp.c:smpcfd_dying_cpu).
 func goOffline() step.Node {
 	return step.Wait("set_cpu_online(cpu, false)", "the CPU takes no interrupts and runs nothing any more; nobody waits for one",
 		func(c *step.Ctx) bool { return c.S.Calls(c.CPU).Empty() && !c.S.Wakers().Has(c.CPU) },

@@ -56,7 +56,7 @@ func ReleaseNotes() []ReleaseNote {
 			"x86: prev's bit in mm_cpumask is not cleared at a switch; the first flush that finds it stale trims it (6.14)",
 			"x86: exec activates the new address space with interrupts off",
 			"x86: __switch_to saves prev's FPU registers and marks prev as the one that has to load them again; before it marked next",
-			"x86: who flushes may be moved to another CPU before it asks the others, and be preempted while they answer (2026); the machine does the former",
+			"who waits for other CPUs to answer a call may be preempted and moved meanwhile (smp_call_function_many_cond, 2026); on x86 who flushes may be so before it asks as well, and flush_tlb_info is on its stack",
 			"x86: AMD's CPUs may share ASIDs and flush by broadcast (4afeb0ed1753); not in the machine",
 			"arm64: __switch_to begins with a look whether interrupts are off (debug_switch_state)",
 			"a CPU that goes offline is put on init_mm by its hotplug thread, before it leaves the cpumasks (21641bd9a7a7)",

@@ -48,7 +48,7 @@ func Breaks() []Break {
 				{
 					Name: "flush_tlb_mm_range", Since: machine.V7_3, Source: "none: ours",
 					Doc:  "Skips lazy CPUs always.",
-					Body: flushPreempted(multiUnlessLazy),
+					Body: flushPreempted(beginOnStack, multiUnlessLazy),
 				},
 			},
 		},
@@ -60,6 +60,19 @@ func Breaks() []Break {
 				rangedAnyway(machine.V6_1, machine.V7_3, readNote, notOurs, doneAlready),
 				rangedAnyway(machine.V7_3, 0, readInfo, notOursTrim, doneAlready),
 			},
+		},
+		{
+			Name: "x86-flush-info-per-cpu", Rule: "I23",
+			Doc: "Waits for a flush may be preempted as in 7.3, but what is to be flushed stands in a variable of the CPU as up to 6.12: the next task that flushes there writes over it before the CPUs that were asked have read it.",
+			Paths: []*step.Path{{
+				Name: "flush_tlb_mm_range", Since: machine.V7_3, Source: "none: ours",
+				Doc: "Lays flush_tlb_info down on its CPU at once.",
+				Body: flushPreempted(func(c *step.Ctx) {
+					beginOnStack(c)
+					tellInfo(c)
+				}, flushMulti),
+			}},
+			Needs: notEmptiedOnExit,
 		},
 		{
 			Name: "x86-switching-after-mask", Rule: "I23",
@@ -125,6 +138,9 @@ func Breaks() []Break {
 		},
 	}
 }
+
+// notEmptiedOnExit: the way to user mode empties the TLB where there are two roots and no identifiers.
+func notEmptiedOnExit(c *machine.Config) bool { return !isolatedU(c) }
 
 func withPCID(c *machine.Config) bool { return c.PCID }
 

@@ -56,6 +56,22 @@ var schedules = map[string]func(*rig){
 	},
 	"x86-lazy-keeps-freed-tables": lazyUnmap(true),
 	"x86-range-skips-generation":  outOfOrder,
+	"x86-flush-info-per-cpu": func(r *rig) {
+		a, _ := r.process(0)
+		b, _ := r.process(0)
+		r.sw(0, a)
+		r.sw(1, r.thread(0, 1))
+		r.must(r.Enter(1, "exit_to_user_mode", machine.Frame{}))
+		r.begin(0, "unmap_region", machine.Frame{N: 1})
+		r.stepTo(0, "csd_lock_wait")
+		r.beginSwitch(0, b)
+		r.Run(0)
+		r.begin(0, "unmap_region", machine.Frame{N: 1})
+		r.Run(0)
+		r.Interrupt(1)
+		r.Run(1)
+		r.sw(0, a)
+	},
 	"x86-switching-after-mask":    unmapWhen("loaded_mm = LOADED_MM_SWITCHING"),
 	"x86-no-barrier-for-kept-bit": unmapWhen("loaded_mm = LOADED_MM_SWITCHING"),
 	"x86-lazy-return-unchecked":   lazyUnmap(false),

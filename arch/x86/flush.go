@@ -198,7 +198,7 @@ var flushPaths = []*step.Path{
 		Name: "flush_tlb_mm_range", Since: machine.V7_3,
 		Source: "arch/x86/mm/tlb.c:flush_tlb_mm_range, native_flush_tlb_multi, should_flush_tlb; kernel/smp.c:smp_call_function_many_cond (7.3)",
 		Doc:    "Here and on the CPUs in the mask at once; lazy ones are skipped unless page tables are freed, those with another address space unless the mask is trimmed. The task may be preempted and moved before it asks, and while it waits for the answers. Departs: there is no clock, so whether a second has passed is a choice; loaded_mm and is_lazy of a CPU are read at one instant; no global ASIDs, and so no broadcast_tlb_flush.",
-		Body:   flushPreempted(flushMulti),
+		Body:   flushPreempted(beginOnStack, flushMulti),
 	},
 	{
 		Name: "flush_tlb_func", Since: machine.V5_0, Until: machine.V6_1,

@@ -284,9 +284,19 @@ func (p *player) move(cpu machine.CPUID) bool {
 	}
 	n := p.Outcomes(cpu)
 	if n == 0 {
-		return false
+		return p.preempted(cpu)
 	}
 	p.Step(cpu, p.draw(n))
+	return true
+}
+
+// preempted has another task take the place of one that waits with preemption on, as 7.3 waits for answers to a call.
+func (p *player) preempted(cpu machine.CPUID) bool {
+	c := &p.S.CPUs[cpu]
+	if p.Next(cpu).Label != "csd_lock_wait" || c.Preempt != 0 || c.IRQOff || p.making(cpu) {
+		return false
+	}
+	p.begin(cpu, "schedule", machine.Frame{N: 1})
 	return true
 }
 
