@@ -12,22 +12,33 @@ import (
 // interned keeps each value of a piece once and numbers it. Looking one up takes no lock; a new one does,
 // but new ones soon become rare: a hundred million states have some hundred thousand different pieces.
 //
-// A value's number is where it stands, in words, so that what is asked of it is found with one step: its
-// hash, its length and its bytes lie together.
+// Numbers are small, so that a state takes little room, and what is asked of most values is their hash: these stand
+// side by side, apart from the values.
 type interned struct {
 	table  atomic.Pointer[internTable]
 	mu     sync.Mutex // for what follows, and for whoever adds to table
 	used   int
-	free   uint32 // where the next value goes
+	next   atomic.Uint32 // the number of the next value
+	free   uint32        // where the next value goes
 	bytes  atomic.Int64
+	heads  [1 << (numberBits - headsABlockBits)]atomic.Pointer[[headsABlock]valueHead]
 	blocks [1 << (32 - wordsABlockBits)]atomic.Pointer[[wordsABlock]uint64]
 }
 
+// valueHead is what is kept of a value beside its bytes.
+type valueHead struct {
+	hash uint64
+	at   uint32 // where it stands, in words
+	size uint32
+}
+
 const (
+	numberBits      = 28
+	headsABlockBits = 14
+	headsABlock     = 1 << headsABlockBits
 	wordsABlockBits = 19
 	wordsABlock     = 1 << wordsABlockBits
 	valuesAtBegin   = 1 << 12
-	headWords       = 2 // hash, length
 )
 
 // internTable is open addressing. An entry is the high half of the hash, which also says where it is to be
@@ -48,25 +59,22 @@ func newInternTable(n int) *internTable {
 	return &internTable{shift: shiftFor(n), entries: make([]atomic.Uint64, n)}
 }
 
-// words is a value with its head.
-func (in *interned) words(id uint32) []uint64 {
-	return in.blocks[id>>wordsABlockBits].Load()[id&(wordsABlock-1):]
+func (in *interned) head(id uint32) *valueHead {
+	return &in.heads[id>>headsABlockBits].Load()[id&(headsABlock-1)]
 }
 
 // hash is that of a value.
-func (in *interned) hash(id uint32) uint64 {
-	return in.blocks[id>>wordsABlockBits].Load()[id&(wordsABlock-1)]
-}
+func (in *interned) hash(id uint32) uint64 { return in.head(id).hash }
+
+// count is how many numbers were given out.
+func (in *interned) count() uint32 { return in.next.Load() }
 
 // at returns a value.
-func (in *interned) at(id uint32) []byte { return dataOf(in.words(id)) }
+func (in *interned) at(id uint32) []byte { return in.data(in.head(id)) }
 
-func dataOf(w []uint64) []byte {
-	n := w[1]
-	if n == 0 {
-		return nil
-	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(&w[headWords])), n)
+func (in *interned) data(h *valueHead) []byte {
+	words := &in.blocks[h.at>>wordsABlockBits].Load()[h.at&(wordsABlock-1)]
+	return unsafe.Slice((*byte)(unsafe.Pointer(words)), h.size)
 }
 
 // id returns the number of a value, and its hash.
@@ -87,7 +95,7 @@ func (in *interned) find(t *internTable, h uint64, data []byte) (uint32, bool) {
 		}
 		if (e^h)>>32 == 0 {
 			id := uint32(e) - 1
-			if w := in.words(id); w[0] == h && bytes.Equal(dataOf(w), data) {
+			if v := in.head(id); v.hash == h && bytes.Equal(in.data(v), data) {
 				return id, true
 			}
 		}
@@ -110,23 +118,29 @@ func (in *interned) add(h uint64, data []byte) uint32 {
 }
 
 func (in *interned) keep(h uint64, data []byte) uint32 {
-	words := uint32(headWords + (len(data)+7)/8)
+	words := uint32(max(1, (len(data)+7)/8))
 	if in.free&(wordsABlock-1)+words > wordsABlock {
 		in.free = (in.free + wordsABlock) &^ (wordsABlock - 1)
 	}
-	id := in.free
-	if words > wordsABlock || uint64(id)+uint64(words) >= 1<<32 {
+	id := in.count()
+	if uint16(id) == unusedRecord {
+		id++ // see records
+	}
+	if words > wordsABlock || uint64(in.free)+uint64(words) >= 1<<32 || id >= 1<<numberBits {
 		panic("check: more different pieces than can be numbered")
 	}
-	block := &in.blocks[id>>wordsABlockBits]
-	if block.Load() == nil {
+	if block := &in.heads[id>>headsABlockBits]; block.Load() == nil {
+		block.Store(new([headsABlock]valueHead))
+	}
+	if block := &in.blocks[in.free>>wordsABlockBits]; block.Load() == nil {
 		block.Store((*[wordsABlock]uint64)(large[uint64](wordsABlock)))
 	}
-	w := in.words(id)
-	w[0], w[1] = h, uint64(len(data))
-	copy(dataOf(w), data)
+	head := in.head(id)
+	*head = valueHead{hash: h, at: in.free, size: uint32(len(data))}
+	copy(in.data(head), data)
 	in.free += words
-	in.bytes.Add(int64(words) * 8)
+	in.bytes.Add(int64(words)*8 + int64(unsafe.Sizeof(*head)))
+	in.next.Store(id + 1)
 	return id
 }
 

@@ -107,8 +107,8 @@ func (s *search) graph(ctx context.Context) (*reach, string) {
 
 // leads notes what a state owes, and where it leads to without being asked.
 func (w *worker) leads(id uint32, g *reach, e *edges) {
-	ids := w.s.seen.pieceIDs(id)
-	if ids[0] == unusedRecord {
+	ids := w.at(uint64(id))
+	if ids == nil {
 		return
 	}
 	w.stand(ids)

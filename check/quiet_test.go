@@ -241,10 +241,11 @@ func unquiet(w *world, met map[string]bool) (all []string, states uint32, pairs 
 	s.workers = []*worker{newWorker(s, 0)}
 	s.run(context.Background())
 	for id := range s.seen.next.Load() {
-		if s.seen.pieceIDs(id)[0] == unusedRecord {
+		if !s.seen.states.used(id) {
 			continue
 		}
-		d.state(func() { d.Load(func(p int) []byte { return s.seen.values.at(s.seen.pieceIDs(id)[p]) }, nil) })
+		ids := s.seen.pieceIDs(id)
+		d.state(func() { d.Load(func(p int) []byte { return s.seen.values.at(ids[p]) }, nil) })
 	}
 	return all, s.seen.next.Load(), d.seen
 }

@@ -64,7 +64,7 @@ type span struct{ from, to uint64 }
 
 // lookedUp is what a state in memory takes besides its record while it is looked up on disk: its entry in
 // the table once more and, where it is new, its record.
-func (s *search) lookedUp() int64 { return 8 + s.seen.record() }
+func (s *search) lookedUp() int64 { return 8 + 4*int64(s.seen.pieces) }
 
 // without is what of all is in none of the others.
 func without(all span, others []span) []span {
@@ -83,9 +83,11 @@ func without(all span, others []span) []span {
 // writeOut adds states that are in memory to the windows.
 func (s *search) writeOut(spans ...span) error {
 	var records []uint32
+	ids := make([]uint32, s.seen.pieces)
 	for _, sp := range spans {
 		for id := sp.from; id < sp.to; id++ {
-			if ids := s.seen.pieceIDs(uint32(id)); ids[0] != unusedRecord {
+			if s.seen.states.used(uint32(id)) {
+				s.seen.states.read(uint32(id), ids)
 				records = append(records, ids...)
 			}
 			if len(records) >= aWindow*s.seen.pieces {
@@ -139,8 +141,9 @@ func (w *worker) shelve(asNew bool) (fresh []uint32, err error) {
 	}
 	batch := d.db.NewBatch()
 	var key []byte
+	ids := make([]uint32, v.pieces)
 	for _, e := range all {
-		ids := v.pieceIDs(uint32(e) - 1)
+		v.states.read(uint32(e)-1, ids)
 		key = d.appendKey(key[:0], uint32(e>>32), ids)
 		if asNew && it.SeekGE(key) && bytes.Equal(it.Key(), key) {
 			continue

@@ -38,8 +38,8 @@ func TestDiskMakesNoDifference(t *testing.T) {
 		memory int64
 	}{
 		{"context-switch", roomy, little},
-		{"context-switch", Setup{Break: "exit-mm-without-grab"}, 5 << 19},
-		{"context-switch", Setup{Break: "idle-exit-leaves-active-mm", NoReduction: true}, 5 << 19},
+		{"context-switch", Setup{Break: "exit-mm-without-grab"}, 1 << 21},
+		{"context-switch", Setup{Break: "idle-exit-leaves-active-mm", NoReduction: true}, 1 << 21},
 	} {
 		c.setup.Release = machine.Newest
 		for _, workers := range []int{1, 2} {

@@ -82,7 +82,7 @@ func (s *search) among(lo, hi uint64, do func(w *worker, ids []uint32)) {
 				return
 			}
 			for p := from; p < min(from+grabbed, hi); p++ {
-				if ids := s.at(p); ids[0] != unusedRecord {
+				if ids := w.at(p); ids != nil {
 					do(w, ids)
 				}
 			}

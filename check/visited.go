@@ -2,9 +2,7 @@ package check
 
 import (
 	"math/bits"
-	"slices"
 	"sync/atomic"
-	"unsafe"
 )
 
 // visited is every state that was reached, whole: a record has the numbers of its pieces. States are
@@ -13,29 +11,26 @@ import (
 type visited struct {
 	pieces int
 	values *interned
+	states records
 
 	// An entry is the high half of a state's hash and its number plus one. The same half says where it is
 	// looked for first, so that a larger table is made of a smaller one without a look at any state.
 	table []atomic.Uint64
 	shift uint
 
-	_       apart
-	next    atomic.Uint32 // number of the next record that nobody has
-	_       apart
-	records [1 << (32 - recordsABlockBits)]atomic.Pointer[uint32]
+	_    apart
+	next atomic.Uint32 // number of the next record that nobody has
+	_    apart
 }
 
 const (
-	recordsABlockBits = 18
-	recordsABlock     = 1 << recordsABlockBits
-	taken             = 1 << 6 // records that a worker takes at a time
-	tableAtBegin      = 1 << 16
-	maxStates         = 1<<32 - 1<<20
-	unusedRecord      = ^uint32(0) // in the place of a first piece
+	taken        = 1 << 6 // records that a worker takes at a time
+	tableAtBegin = 1 << 16
+	maxStates    = 1<<32 - 1<<20
 )
 
 func newVisited(pieces int) *visited {
-	return &visited{pieces: pieces, values: newInterned(), table: make([]atomic.Uint64, tableAtBegin), shift: shiftFor(tableAtBegin)}
+	return &visited{pieces: pieces, values: newInterned(), states: records{pieces: pieces}, table: make([]atomic.Uint64, tableAtBegin), shift: shiftFor(tableAtBegin)}
 }
 
 // shiftFor is by how much a hash is shifted to index a table.
@@ -43,20 +38,17 @@ func shiftFor(size int) uint { return uint(64 - bits.TrailingZeros(uint(size))) 
 
 // pieceIDs returns the numbers of the pieces of a state.
 func (v *visited) pieceIDs(id uint32) []uint32 {
-	block := v.records[id/recordsABlock].Load()
-	at := unsafe.Add(unsafe.Pointer(block), uintptr(id%recordsABlock)*uintptr(v.pieces)*4)
-	return unsafe.Slice((*uint32)(at), v.pieces)
+	ids := make([]uint32, v.pieces)
+	v.states.read(id, ids)
+	return ids
 }
 
 // take gives a worker records to fill, all of them unused as yet.
 func (v *visited) take() (from, to uint32) {
 	from = v.next.Add(taken) - taken
-	block := &v.records[from/recordsABlock]
-	if block.Load() == nil {
-		block.CompareAndSwap(nil, &large[uint32](recordsABlock * v.pieces)[0])
-	}
+	v.states.reach(from)
 	for id := from; id < from+taken; id++ {
-		v.pieceIDs(id)[0] = unusedRecord
+		v.states.leave(id)
 	}
 	return from, from + taken
 }
@@ -96,7 +88,7 @@ func (v *visited) look(h uint64, ids []uint32, mine uint32) (uint32, bool) {
 			e = slot.Load()
 		}
 		if (e^h)>>32 == 0 {
-			if id := uint32(e) - 1; slices.Equal(v.pieceIDs(id), ids) {
+			if id := uint32(e) - 1; v.states.equal(id, ids) {
 				return id, false
 			}
 		}
@@ -111,7 +103,7 @@ func (v *visited) number(h uint64, ids []uint32) (uint32, bool) {
 		if e == 0 {
 			return 0, false
 		}
-		if id := uint32(e) - 1; (e^h)>>32 == 0 && slices.Equal(v.pieceIDs(id), ids) {
+		if id := uint32(e) - 1; (e^h)>>32 == 0 && v.states.equal(id, ids) {
 			return id, true
 		}
 	}
@@ -138,6 +130,7 @@ func (v *visited) grow(all func(do func(part, parts int))) {
 			}
 		}
 	})
+	v.states.reuse(old)
 }
 
 // empty forgets all states, and keeps their pieces.
@@ -148,8 +141,13 @@ func (v *visited) empty() {
 
 // bytes is what all of it takes in memory.
 func (v *visited) bytes() int64 {
-	return int64(v.next.Load())*v.record() + int64(len(v.table))*8 + v.values.bytes.Load()
+	return v.states.bytes(int64(v.next.Load())) + int64(len(v.table))*8 + v.values.bytes.Load()
 }
 
-// record is the bytes of one record.
-func (v *visited) record() int64 { return int64(v.pieces) * 4 }
+// record is the bytes that one record more may take.
+func (v *visited) record() int64 {
+	if v.values.count() > 1<<16-1 {
+		return int64(v.pieces) * 4
+	}
+	return int64(v.pieces) * 2
+}

@@ -19,6 +19,7 @@ type worker struct {
 	wrote    []uint32 // where its records of the next depth begin, taken of them at a time
 	from, to uint64   // states that it has taken and not gone on from
 
+	ids     []uint32 // of a state that is to be gone on from
 	loaded  []uint32 // the pieces of the state that it stands on
 	mix     []uint64 // their shares in its hash
 	hash    uint64
@@ -42,10 +43,10 @@ type worker struct {
 
 func newWorker(s *search, index int) *worker {
 	n := s.sys.Pieces()
-	w := &worker{s: s, w: s.sys.Walker(), index: index, loaded: ownLines[uint32](n), mix: ownLines[uint64](n), differs: ownLines[int](n)[:0],
+	w := &worker{s: s, w: s.sys.Walker(), index: index, ids: ownLines[uint32](n), loaded: ownLines[uint32](n), mix: ownLines[uint64](n), differs: ownLines[int](n)[:0],
 		hashes: make([]uint64, 0, pending), arrived: make([]uint32, pending*n), broken: make([]*Broken, 0, pending), buf: ownLines[byte](0)}
 	for i := range w.loaded {
-		w.loaded[i] = unusedRecord
+		w.loaded[i] = ^uint32(0) // no number
 	}
 	w.load = func(i int) []byte { return s.seen.values.at(w.loaded[i]) }
 	return w
@@ -83,8 +84,8 @@ func (w *worker) count(generated, distinct *int) {
 // what they lead to.
 func (w *worker) goOn() (generated, distinct int, ok bool) {
 	for ; w.from < w.to; w.from++ {
-		ids := w.s.at(w.from)
-		if ids[0] == unusedRecord {
+		ids := w.at(w.from)
+		if ids == nil {
 			continue
 		}
 		w.stand(ids)
@@ -105,12 +106,16 @@ func (w *worker) goOn() (generated, distinct int, ok bool) {
 	return generated, distinct, true
 }
 
-// at is the record of a state of the batch.
-func (s *search) at(i uint64) []uint32 {
-	if s.window != nil {
-		return s.window[int(i)*s.seen.pieces:][:s.seen.pieces]
+// at is the pieces of a state of the batch; nil where the record has none. It is good until the next call.
+func (w *worker) at(i uint64) []uint32 {
+	if w.s.window != nil {
+		return w.s.window[int(i)*len(w.loaded):][:len(w.loaded)]
 	}
-	return s.seen.pieceIDs(uint32(i))
+	if !w.s.seen.states.used(uint32(i)) {
+		return nil
+	}
+	w.s.seen.states.read(uint32(i), w.ids)
+	return w.ids
 }
 
 func (w *worker) hasRoom(n int) bool {
@@ -168,7 +173,7 @@ func (w *worker) settle() (distinct int) {
 	}
 	for _, h := range w.hashes {
 		if e := v.first(h); e != 0 && (e^h)>>32 == 0 {
-			w.touched += v.pieceIDs(uint32(e) - 1)[0]
+			w.touched += uint32(v.states.low(uint32(e) - 1)[0])
 		}
 	}
 	for k, h := range w.hashes {
@@ -194,10 +199,9 @@ func (w *worker) insert(h uint64, ids []uint32) bool {
 		w.spare, w.spareEnd = v.take()
 		w.wrote = append(w.wrote, w.spare)
 	}
-	rec := v.pieceIDs(w.spare)
-	copy(rec, ids)
+	v.states.write(w.spare, ids)
 	if _, fresh := v.look(h, ids, w.spare); !fresh {
-		rec[0] = unusedRecord
+		v.states.leave(w.spare)
 		return false
 	}
 	w.news = true
