@@ -162,10 +162,9 @@ func (g *generations) renewed(id uint64) uint64 {
 
 func (g *generations) frames(s *machine.State, do func(*machine.Frame, idRole)) {
 	for t := range s.Tasks {
-		stack := s.Stack(machine.TaskID(t))
-		for i := range stack {
-			if role := g.role[stack[i].PC]; role != noIDs {
-				do(&stack[i], role)
+		for i, f := range s.Live(machine.TaskID(t)) {
+			if role := g.role[f.PC]; role != noIDs {
+				do(&s.Stack(machine.TaskID(t))[i], role)
 			}
 		}
 	}

@@ -188,10 +188,10 @@ func (n *normal) serial(s *machine.State, was uint32) uint32 {
 	return n.deadSerial + uint32(at) + 1
 }
 
-// frames forgets what tasks have on their stacks and will not read.
+// frames forgets what tasks have on their stacks and will not read. What nobody touched since the last time has been forgotten.
 func (n *normal) frames(s *machine.State) {
 	for i := range s.Tasks {
-		if s.Tasks[i].Depth == 0 {
+		if s.Tasks[i].Depth == 0 || !s.Touched(machine.TaskID(i)) {
 			continue
 		}
 		stack := s.Stack(machine.TaskID(i))
@@ -267,7 +267,7 @@ func age(e *machine.TLBEntry, mm *machine.MM) {
 // inUse: some frame has a generation in it.
 func (n *normal) inUse(s *machine.State) bool {
 	for i := range s.Tasks {
-		for _, f := range s.Stack(machine.TaskID(i)) {
+		for _, f := range s.Live(machine.TaskID(i)) {
 			if n.gens[f.PC] {
 				return true
 			}
@@ -313,7 +313,7 @@ func (n *normal) isSettled(s *machine.State) bool {
 		if s.Tasks[i].State == machine.TaskDead {
 			continue // it will never run again, and up to 4.4 keeps its stack until it is waited for
 		}
-		for _, f := range s.Stack(machine.TaskID(i)) {
+		for _, f := range s.Live(machine.TaskID(i)) {
 			if !n.settled[f.PC] {
 				return false
 			}

@@ -140,7 +140,7 @@ func (y *symmetry) key(s *machine.State, i int) uint64 {
 	if len(s.ARM64FPThreads) > 0 {
 		h = blend(h, uint64(t.Flags)<<32|uint64(uint32(t.FPOwner)))
 	}
-	for _, f := range s.Stack(machine.TaskID(i)) {
+	for _, f := range s.Live(machine.TaskID(i)) {
 		h = blend(h, uint64(f.PC)|uint64(f.State)<<32)
 		h = blend(h, f.Val^uint64(uint32(f.N))<<32^uint64(uint8(f.CPU))<<56)
 	}
@@ -170,7 +170,7 @@ func (y *symmetry) orderMMs(s *machine.State) {
 	for _, t := range y.order {
 		met(s.Tasks[t].MM)
 		met(s.Tasks[t].ActiveMM)
-		for _, f := range s.Stack(machine.TaskID(t)) {
+		for _, f := range s.Live(machine.TaskID(t)) {
 			met(f.MM)
 			met(f.OldMM)
 		}
@@ -219,7 +219,7 @@ func (y *symmetry) rename(s *machine.State) {
 		y.mm(&task.SavedMM)
 		y.task(&task.Vfork)
 		stack := o.Stack(to)
-		copy(stack, s.Stack(machine.TaskID(t)))
+		copy(stack, s.Live(machine.TaskID(t)))
 		for i := range stack {
 			f := &stack[i]
 			y.task(&f.Prev)

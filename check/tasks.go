@@ -289,7 +289,7 @@ func (e *tasks) leaving(w *walker, cpu machine.CPUID) bool {
 // anywhere: is some task in one of these paths.
 func (e *tasks) anywhere(w *walker, in []bool) bool {
 	for i := range w.now.Tasks {
-		for _, f := range w.now.Stack(machine.TaskID(i)) {
+		for _, f := range w.now.Live(machine.TaskID(i)) {
 			if in[f.PC] {
 				return true
 			}
@@ -301,7 +301,7 @@ func (e *tasks) anywhere(w *walker, in []bool) bool {
 // referred: is somebody in one of these paths on behalf of the task. Who wakes or moves one holds it.
 func (e *tasks) referred(w *walker, in []bool, t machine.TaskID) bool {
 	for i := range w.now.Tasks {
-		for _, f := range w.now.Stack(machine.TaskID(i)) {
+		for _, f := range w.now.Live(machine.TaskID(i)) {
 			if in[f.PC] && f.Next == t {
 				return true
 			}

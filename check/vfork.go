@@ -34,7 +34,7 @@ func (k *walker) waitsAwake(id machine.TaskID) bool {
 	if !k.w.turns || k.now.Tasks[id].OnRQ != machine.OnRQQueued {
 		return false
 	}
-	for _, f := range k.now.Stack(id) {
+	for _, f := range k.now.Live(id) {
 		if k.w.vforkWait[f.PC] {
 			return true
 		}

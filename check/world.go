@@ -184,6 +184,7 @@ func (k *walker) add(a action) { k.actions = append(k.actions, a) }
 
 func (k *walker) Do(i int) *Broken {
 	k.dirty = true
+	k.now.Untouch()
 	if b := k.act(&k.actions[i]); b != nil {
 		return b
 	}

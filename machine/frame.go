@@ -28,6 +28,7 @@ func (s *State) PushFrame(t TaskID, locals *Frame) *Frame {
 	if int(task.Depth) >= s.stackDepth {
 		panic("machine: kernel stack overflow")
 	}
+	s.touched |= stackBit(t)
 	f := &s.Frames[int(t)*s.stackDepth+int(task.Depth)]
 	*f = *locals
 	task.Depth++
@@ -45,23 +46,41 @@ func (s *State) Top(t TaskID) *Frame {
 	if d == 0 {
 		return nil
 	}
+	s.touched |= stackBit(t)
 	return &s.Frames[int(t)*s.stackDepth+d-1]
 }
 
 // Top2 returns the frame below the top one, which must exist.
 func (s *State) Top2(t TaskID) *Frame {
+	s.touched |= stackBit(t)
 	return &s.Frames[int(t)*s.stackDepth+int(s.Tasks[t].Depth)-2]
 }
 
 // Stack returns t's live frames, outermost first.
 func (s *State) Stack(t TaskID) []Frame {
+	s.touched |= stackBit(t)
+	return s.Live(t)
+}
+
+// Live is Stack for who only looks at the frames.
+func (s *State) Live(t TaskID) []Frame {
 	lo := int(t) * s.stackDepth
 	return s.Frames[lo : lo+int(s.Tasks[t].Depth)]
 }
 
+// Untouch begins to note whose stacks somebody asks for who might write to their frames.
+func (s *State) Untouch() { s.touched = 0 }
+
+// Touched reports whether somebody asked for frames of t's stack since Untouch. Frames of one that nobody asked for are
+// what they were. Tasks 64 apart answer for each other.
+func (s *State) Touched(t TaskID) bool { return s.touched&stackBit(t) != 0 }
+
+func stackBit(t TaskID) uint64 { return 1 << (uint(t) & 63) }
+
 // Room returns all frames of t's kernel stack, the live ones first. It is for an executor that keeps
 // count of the live ones itself while it runs, and says so with SetDepth before anybody else looks.
 func (s *State) Room(t TaskID) []Frame {
+	s.touched |= stackBit(t)
 	lo := int(t) * s.stackDepth
 	return s.Frames[lo : lo+s.stackDepth : lo+s.stackDepth]
 }

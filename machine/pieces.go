@@ -87,7 +87,7 @@ func (p *Pieces) Append(b []byte, s *State, i int) []byte {
 		b = append(b, head[sp.from:sp.to]...)
 	}
 	if t, ok := p.task(i); ok && s.Tasks[t].Depth != 0 {
-		b = append(b, asBytes(s.Stack(t))...)
+		b = append(b, asBytes(s.Live(t))...)
 	}
 	return b
 }
@@ -112,11 +112,12 @@ func (p *Pieces) Same(s, o *State, i int) bool {
 		}
 	}
 	t, ok := p.task(i)
-	return !ok || s.Tasks[t].Depth == 0 || bytes.Equal(asBytes(s.Stack(t)), asBytes(o.Stack(t)))
+	return !ok || s.Tasks[t].Depth == 0 || bytes.Equal(asBytes(s.Live(t)), asBytes(o.Live(t)))
 }
 
-// Changed adds to out, in no order, the pieces that are not the same in s and o, each once. Seen is for
-// its use, one for each piece and all of them false.
+// Changed adds to out, in no order, the pieces that are not the same in s and o, each once. It takes s for what became of
+// o since Untouch: stacks that nobody asked for are the same. Seen is for its use, one for each piece and all of them
+// false.
 func (p *Pieces) Changed(out []int, seen []bool, s, o *State) []int {
 	begin := len(out)
 	mine := s.head
@@ -139,10 +140,10 @@ func (p *Pieces) Changed(out []int, seen []bool, s, o *State) []int {
 		}
 	}
 	for t := range s.Tasks {
-		if s.Tasks[t].Depth == 0 {
+		if s.Tasks[t].Depth == 0 || !s.Touched(TaskID(t)) {
 			continue
 		}
-		if i := 1 + p.cpus + t; !seen[i] && !bytes.Equal(asBytes(s.Stack(TaskID(t))), asBytes(o.Stack(TaskID(t)))) {
+		if i := 1 + p.cpus + t; !seen[i] && !bytes.Equal(asBytes(s.Live(TaskID(t))), asBytes(o.Live(TaskID(t)))) {
 			out = append(out, i)
 		}
 	}
@@ -170,6 +171,6 @@ func (p *Pieces) Copy(s, o *State, i int) {
 		copy(mine[sp.from:sp.to], theirs[sp.from:sp.to])
 	}
 	if t, ok := p.task(i); ok && s.Tasks[t].Depth != 0 {
-		copy(asBytes(s.Stack(t)), asBytes(o.Stack(t)))
+		copy(asBytes(s.Stack(t)), asBytes(o.Live(t)))
 	}
 }

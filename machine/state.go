@@ -52,6 +52,7 @@ type State struct {
 
 	maskWords  int
 	stackDepth int
+	touched    uint64 // whose frames were asked for; no part of the state
 
 	// block is the whole machine in memory, head all of it but the stacks. Of these only the live frames
 	// are part of the state: copies, comparisons and digests go over head and them.
@@ -153,7 +154,7 @@ func (s *State) CopyFrom(o *State) {
 	copy(s.head, o.head)
 	for t := range s.Tasks {
 		if s.Tasks[t].Depth != 0 {
-			copy(s.Stack(TaskID(t)), o.Stack(TaskID(t)))
+			copy(s.Stack(TaskID(t)), o.Live(TaskID(t)))
 		}
 	}
 }
@@ -171,7 +172,7 @@ func (s *State) Equal(o *State) bool {
 		return false
 	}
 	for t := range s.Tasks {
-		if s.Tasks[t].Depth != 0 && !bytes.Equal(asBytes(s.Stack(TaskID(t))), asBytes(o.Stack(TaskID(t)))) {
+		if s.Tasks[t].Depth != 0 && !bytes.Equal(asBytes(s.Live(TaskID(t))), asBytes(o.Live(TaskID(t)))) {
 			return false
 		}
 	}
@@ -184,7 +185,7 @@ func (s *State) Hash() uint64 {
 	for t := range s.Tasks {
 		if s.Tasks[t].Depth != 0 {
 			// An odd multiplier keeps all bits of h, and the order of the stacks counts.
-			h = bits.RotateLeft64(h, 29)*0x9e3779b97f4a7c15 ^ xxh3.Hash(asBytes(s.Stack(TaskID(t))))
+			h = bits.RotateLeft64(h, 29)*0x9e3779b97f4a7c15 ^ xxh3.Hash(asBytes(s.Live(TaskID(t))))
 		}
 	}
 	return h
