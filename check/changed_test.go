@@ -52,6 +52,9 @@ func (k *walker) changesAll(t *testing.T, action int) {
 			if same == slices.Contains(got, i) {
 				t.Errorf("piece %d: same %v, and %v are said to have changed", i, same, got)
 			}
+			if b := k.Append(nil, i); !k.Is(i, b) {
+				t.Errorf("piece %d is not what it is", i)
+			}
 		}
 	}
 	if k.Undo(); !k.now.Equal(k.from) {

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -65,7 +66,8 @@ func (w *protocolWalker) Changed() (all []int) {
 func (w *protocolWalker) Append(b []byte, i int) []byte {
 	return binary.AppendVarint(b, int64(w.now[i]))
 }
-func (w *protocolWalker) Undo() { w.now = w.from }
+func (w *protocolWalker) Is(i int, b []byte) bool { return bytes.Equal(w.Append(nil, i), b) }
+func (w *protocolWalker) Undo()                   { w.now = w.from }
 func (w *protocolWalker) Check() *check.Broken {
 	rule := ""
 	if w.p.holds != nil {

@@ -125,6 +125,7 @@ func (s *search) shelve(asNew bool) error {
 	s.seen.empty()
 	for _, w := range s.workers {
 		w.spare, w.spareEnd, w.wrote = 0, 0, w.wrote[:0]
+		clear(w.recent)
 	}
 	s.disk.measure()
 	s.onDisk.Store(s.disk.peak)

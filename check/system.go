@@ -26,8 +26,10 @@ type Walker interface {
 	Changed() []int
 	// Append adds a piece of the state as it is now.
 	Append(b []byte, piece int) []byte
+	// Is reports whether Append would add that.
+	Is(piece int, b []byte) bool
 	// Check returns the rule that does not hold in the state as it is now, if there is one. It is asked of
-	// every state that is come upon, known ones too.
+	// every state when it is come upon first, and of known ones too.
 	Check() *Broken
 	// Undo takes Do back.
 	Undo()

@@ -9,6 +9,11 @@ import (
 // to memory that no cache has; side by side they wait together.
 const pending = 64
 
+const (
+	guesses = 1 << 14 // of pieces, that a worker keeps
+	recents = 1 << 12 // states, likewise
+)
+
 // worker walks on from states of the batch.
 type worker struct {
 	s     *search
@@ -34,6 +39,9 @@ type worker struct {
 
 	spare, spareEnd uint32 // records to write states into
 
+	guesses []uint32 // numbers that pieces came to have
+	recent  []uint64 // states that were looked up lately: entries of the table
+
 	buf   []byte
 	found *find
 	news  bool
@@ -44,7 +52,8 @@ type worker struct {
 func newWorker(s *search, index int) *worker {
 	n := s.sys.Pieces()
 	w := &worker{s: s, w: s.sys.Walker(), index: index, ids: ownLines[uint32](n), loaded: ownLines[uint32](n), mix: ownLines[uint64](n), differs: ownLines[int](n)[:0],
-		hashes: make([]uint64, 0, pending), arrived: make([]uint32, pending*n), broken: make([]*Broken, 0, pending), buf: ownLines[byte](0)}
+		hashes: make([]uint64, 0, pending), arrived: make([]uint32, pending*n), broken: make([]*Broken, 0, pending), buf: ownLines[byte](0),
+		guesses: make([]uint32, guesses), recent: make([]uint64, recents)}
 	for i := range w.loaded {
 		w.loaded[i] = ^uint32(0) // no number
 	}
@@ -144,7 +153,13 @@ func (w *worker) stand(ids []uint32) {
 // be new.
 func (w *worker) arrive() int {
 	k := len(w.hashes)
-	w.hashes = append(w.hashes, w.pieces(w.arrived[k*len(w.loaded):][:len(w.loaded)]))
+	ids := w.arrived[k*len(w.loaded):][:len(w.loaded)]
+	h := w.pieces(ids)
+	// What is one step away from here was often met one step ago, by the same two steps the other way round.
+	if e := w.recent[h%recents]; e != 0 && (e^h)>>32 == 0 && w.s.seen.states.equal(uint32(e)-1, ids) {
+		return 0
+	}
+	w.hashes = append(w.hashes, h)
 	w.broken = append(w.broken, w.w.Check())
 	if k+1 < pending {
 		return 0
@@ -156,13 +171,30 @@ func (w *worker) arrive() int {
 func (w *worker) pieces(ids []uint32) uint64 {
 	h := w.hash
 	copy(ids, w.loaded)
-	for _, i := range w.w.Changed() {
-		w.buf = w.w.Append(w.buf[:0], i)
-		id, ph := w.s.seen.values.id(w.buf)
+	changed := w.w.Changed()
+	were := uint32(0)
+	for _, i := range changed {
+		were = (were ^ w.loaded[i]) * 0x9e3779b1
+	}
+	for _, i := range changed {
+		id, ph := w.piece(i, &w.guesses[(were^uint32(i))*0x85ebca6b/(1<<32/guesses)])
 		ids[i] = id
 		h ^= w.mix[i] ^ mixed(ph, i)
 	}
 	return h
+}
+
+// piece returns the number and the hash of a piece of the state as it is now. What was the outcome when the same pieces
+// changed last is mostly the outcome again.
+func (w *worker) piece(i int, guess *uint32) (uint32, uint64) {
+	v := w.s.seen.values
+	if id := *guess; id < v.count() && w.w.Is(i, v.at(id)) {
+		return id, v.hash(id)
+	}
+	w.buf = w.w.Append(w.buf[:0], i)
+	id, h := v.id(w.buf)
+	*guess = id
+	return id, h
 }
 
 // settle puts the states that were noted into the set, and returns how many of them are new.
@@ -200,7 +232,9 @@ func (w *worker) insert(h uint64, ids []uint32) bool {
 		w.wrote = append(w.wrote, w.spare)
 	}
 	v.states.write(w.spare, ids)
-	if _, fresh := v.look(h, ids, w.spare); !fresh {
+	id, fresh := v.look(h, ids, w.spare)
+	w.recent[h%recents] = h>>32<<32 | uint64(id) + 1
+	if !fresh {
 		v.states.leave(w.spare)
 		return false
 	}

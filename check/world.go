@@ -144,10 +144,9 @@ func (k *walker) Load(piece func(i int) []byte, differ []int) {
 		k.now.CopyFrom(k.from)
 	}
 	for _, i := range differ {
-		b := piece(i)
-		k.w.pieces.Set(k.from, i, b)
-		k.w.pieces.Set(k.now, i, b)
+		k.w.pieces.Set(k.from, i, piece(i))
 	}
+	k.w.pieces.Copy(k.now, k.from, differ)
 	k.listed, k.dirty, k.asked = false, false, false
 }
 
@@ -308,12 +307,12 @@ func (k *walker) Changed() []int {
 
 func (k *walker) Append(b []byte, piece int) []byte { return k.w.pieces.Append(b, k.now, piece) }
 
+func (k *walker) Is(piece int, b []byte) bool { return k.w.pieces.Is(k.now, piece, b) }
+
 func (k *walker) Undo() {
 	switch {
 	case k.asked:
-		for _, piece := range k.changed {
-			k.w.pieces.Copy(k.now, k.from, piece)
-		}
+		k.w.pieces.Copy(k.now, k.from, k.changed)
 	case k.dirty:
 		k.now.CopyFrom(k.from)
 	}

@@ -62,11 +62,15 @@ func TestPieces(t *testing.T) {
 				if p.Same(a, b, k) {
 					t.Errorf("piece %d is said to be the same in different states", k)
 				}
-				if k%2 == 0 {
-					p.Set(b, k, piece)
-				} else {
-					p.Copy(b, a, k)
+				if !p.Is(a, k, piece) || p.Is(b, k, piece) || p.Is(a, k, append(piece[:len(piece):len(piece)], 0)) || p.Is(a, k, piece[:len(piece)-1]) {
+					t.Errorf("piece %d is not told from others", k)
 				}
+				c := a.Clone()
+				p.Set(c, k, p.Append(nil, b, k))
+				if p.Copy(c, a, []int{k}); !c.Equal(a) {
+					t.Errorf("piece %d was not copied back", k)
+				}
+				p.Set(b, k, piece)
 				if !p.Same(a, b, k) {
 					t.Errorf("piece %d did not arrive", k)
 				}

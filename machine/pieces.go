@@ -103,6 +103,22 @@ func (p *Pieces) Set(s *State, i int, b []byte) {
 	}
 }
 
+// Is reports whether piece i of s is what Append would give.
+func (p *Pieces) Is(s *State, i int, b []byte) bool {
+	head := asBytes(s.head)
+	for _, sp := range p.spans[i] {
+		n := sp.to - sp.from
+		if len(b) < n || !bytes.Equal(head[sp.from:sp.to], b[:n]) {
+			return false
+		}
+		b = b[n:]
+	}
+	if t, ok := p.task(i); ok && s.Tasks[t].Depth != 0 {
+		return bytes.Equal(asBytes(s.Live(t)), b)
+	}
+	return len(b) == 0
+}
+
 // Same reports whether piece i is the same in s and o.
 func (p *Pieces) Same(s, o *State, i int) bool {
 	mine, theirs := asBytes(s.head), asBytes(o.head)
@@ -164,13 +180,12 @@ func (p *Pieces) mark(out []int, seen []bool, i int, differ uint64) []int {
 	return out
 }
 
-// Copy makes piece i of s that of o.
-func (p *Pieces) Copy(s, o *State, i int) {
-	mine, theirs := asBytes(s.head), asBytes(o.head)
-	for _, sp := range p.spans[i] {
-		copy(mine[sp.from:sp.to], theirs[sp.from:sp.to])
-	}
-	if t, ok := p.task(i); ok && s.Tasks[t].Depth != 0 {
-		copy(asBytes(s.Stack(t)), asBytes(o.Live(t)))
+// Copy makes s what o is, from which it differs in these pieces at most.
+func (p *Pieces) Copy(s, o *State, pieces []int) {
+	copy(s.head, o.head) // one long copy takes less than several short ones
+	for _, i := range pieces {
+		if t, ok := p.task(i); ok && s.Tasks[t].Depth != 0 {
+			copy(s.Stack(t), o.Live(t))
+		}
 	}
 }
