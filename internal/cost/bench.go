@@ -40,18 +40,17 @@ type Cost struct {
 
 // neighbour is what runs beside the ping-pong.
 type neighbour struct {
-	name  string
-	start func() (stop func() error, err error)
+	name   string
+	settle time.Duration
+	start  func() (stop func() error, err error)
 }
 
 func nothing() (func() error, error) { return func() error { return nil }, nil }
 
 // process is a neighbour that is a process.
 func process(name string, argv ...string) neighbour {
-	return neighbour{name, func() (func() error, error) {
-		stop, err := startRecorder(exec.Command(argv[0], argv[1:]...))
-		time.Sleep(settle)
-		return stop, err
+	return neighbour{name, settle, func() (func() error, error) {
+		return startRecorder(exec.Command(argv[0], argv[1:]...))
 	}}
 }
 
@@ -68,6 +67,11 @@ func (b *bench) run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	p, err := startPingPong(b.cpu, b.realtime)
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
 	r := &Result{Rounds: b.rounds}
 	for _, n := range all {
 		r.Beside = append(r.Beside, Cost{Name: n.name})
@@ -75,7 +79,7 @@ func (b *bench) run(ctx context.Context) (*Result, error) {
 	for round := range b.rounds {
 		for i := range all {
 			at := (i + round) % len(all)
-			ns, err := b.measure(ctx, all[at])
+			ns, err := b.measure(ctx, p, all[at])
 			if err != nil {
 				return nil, fmt.Errorf("beside %s: %w", all[at].name, err)
 			}
@@ -95,7 +99,7 @@ func (b *bench) neighbours(ctx context.Context, dir string) ([]neighbour, error)
 			return nil, fmt.Errorf("building switchyard: %w\n%s", err, out)
 		}
 	}
-	all := []neighbour{{"nothing", nothing}, {"an empty program", emptyProgram},
+	all := []neighbour{{"nothing", shortly, nothing}, {"an empty program", shortly, emptyProgram},
 		process("switchyard record", b.binary, "record", "-o", filepath.Join(dir, "rec.arrow"))}
 	if perf, err := exec.LookPath("perf"); err == nil {
 		all = append(all, process("perf record", perf, "record", "-q", "-e", "sched:sched_switch", "-a", "-o", filepath.Join(dir, "perf.data")))
@@ -105,10 +109,13 @@ func (b *bench) neighbours(ctx context.Context, dir string) ([]neighbour, error)
 	return all, nil
 }
 
-// settle is how long a recorder has to attach itself.
-const settle = time.Second
+// settle is how long a recorder has to attach itself and to have used its memory once.
+const settle = 3 * time.Second
 
-func (b *bench) measure(ctx context.Context, n neighbour) (int64, error) {
+// shortly is how long the ping-pong has to recover from what began or ended.
+const shortly = 200 * time.Millisecond
+
+func (b *bench) measure(ctx context.Context, p *pingPong, n neighbour) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -116,7 +123,7 @@ func (b *bench) measure(ctx context.Context, n neighbour) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	ns, err := trip(b.cpu, b.realtime, b.each)
+	ns, err := p.trip(n.settle, b.each)
 	return ns, errors.Join(err, stop())
 }
 

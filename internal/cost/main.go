@@ -6,8 +6,10 @@
 //	go run ./internal/cost
 //
 // Two processes pinned to one CPU pass a byte to and fro through pipes, which is little more than two switches of
-// address spaces. They do so alone, beside a BPF program that does nothing, beside `switchyard record` and beside `perf
-// record`, in turn, round after round. The order within a round changes, so that nothing always comes first.
+// address spaces. They do so all the time: alone, beside a BPF program that does nothing, beside `switchyard record` and
+// beside `perf record`, in turn, round after round. The order within a round changes, so that nothing always comes first.
+// A recorder is measured when it has run for some seconds: that it starts, and touches its memory for the first time, is
+// not what recording costs.
 package main
 
 import (

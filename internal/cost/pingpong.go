@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -53,21 +54,55 @@ func start(role string, in, out *os.File, args ...string) (*exec.Cmd, error) {
 	return cmd, cmd.Start()
 }
 
-// trip has two processes measure the time of one way there and back, on average over d.
-func trip(cpu, priority int, d time.Duration) (int64, error) {
+// pingPong is two processes that pass a byte to and fro as long as it is there.
+type pingPong struct {
+	driver *exec.Cmd
+	out    *os.File
+	slices *bufio.Scanner
+}
+
+// slice is how long the driver takes for one average.
+const slice = 50 * time.Millisecond
+
+func startPingPong(cpu, priority int) (*pingPong, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer r.Close()
-	driver, err := start(driverRole, nil, w, strconv.Itoa(cpu), strconv.Itoa(priority), d.String())
-	w.Close()
+	defer w.Close()
+	driver, err := start(driverRole, nil, w, strconv.Itoa(cpu), strconv.Itoa(priority))
 	if err != nil {
-		return 0, err
+		r.Close()
+		return nil, err
 	}
-	var ns int64
-	_, err = fmt.Fscan(r, &ns)
-	return ns, errors.Join(err, driver.Wait())
+	return &pingPong{driver, r, bufio.NewScanner(r)}, nil
+}
+
+// trip is how long one way there and back takes on average, over what is left of d after settling.
+func (p *pingPong) trip(settle, d time.Duration) (int64, error) {
+	begin := time.Now().Add(settle)
+	var ns, trips int64
+	for p.slices.Scan() {
+		var end, took, n int64
+		if _, err := fmt.Sscan(p.slices.Text(), &end, &took, &n); err != nil {
+			return 0, err
+		}
+		// What was averaged before waits in the pipe.
+		if end-took < begin.UnixNano() {
+			continue
+		}
+		ns, trips = ns+took, trips+n
+		if ns >= d.Nanoseconds() {
+			return ns / trips, nil
+		}
+	}
+	return 0, errors.Join(errors.New("the ping-pong has ended"), p.slices.Err())
+}
+
+// stop ends both: the driver finds nobody to tell.
+func (p *pingPong) stop() {
+	p.out.Close()
+	_ = p.driver.Wait() // it ends by a signal
 }
 
 // move reads or writes one byte without the runtime's knowledge: it would put another thread in this one's place.
@@ -113,13 +148,10 @@ func role(f func(args []string) error) func([]string) int {
 
 var roles = map[string]func([]string) int{driverRole: role(drive), partnerRole: role(answer)}
 
-// drive sends the byte, waits for it, and says how long that took.
+// drive sends the byte, waits for it, and says again and again when it had done so for a slice, how long that took and
+// how often.
 func drive(args []string) error {
-	cpu, priority, err := parse(args, 3)
-	if err != nil {
-		return err
-	}
-	d, err := time.ParseDuration(args[2])
+	cpu, priority, err := parse(args, 2)
 	if err != nil {
 		return err
 	}
@@ -131,7 +163,7 @@ func drive(args []string) error {
 	if err != nil {
 		return err
 	}
-	partner, err := start(partnerRole, theirs, answers, args[:2]...)
+	partner, err := start(partnerRole, theirs, answers, args...)
 	theirs.Close()
 	answers.Close()
 	if err != nil {
@@ -140,24 +172,27 @@ func drive(args []string) error {
 	if err := pin(cpu, priority); err != nil {
 		return err
 	}
-	ns, err := average(back.Fd(), there.Fd(), d)
-	fmt.Println(ns)
+	for err == nil {
+		err = average(back.Fd(), there.Fd())
+	}
 	there.Close()
 	return errors.Join(err, partner.Wait())
 }
 
-func average(in, out uintptr, d time.Duration) (int64, error) {
+func average(in, out uintptr) error {
 	const batch = 1000
 	trips, begin := 0, time.Now()
-	for time.Since(begin) < d {
+	for time.Since(begin) < slice {
 		for range batch {
 			if err := errors.Join(move(syscall.SYS_WRITE, out), move(syscall.SYS_READ, in)); err != nil {
-				return 0, err
+				return err
 			}
 		}
 		trips += batch
 	}
-	return time.Since(begin).Nanoseconds() / int64(trips), nil
+	took := time.Since(begin)
+	_, err := fmt.Println(begin.Add(took).UnixNano(), took.Nanoseconds(), trips)
+	return err
 }
 
 // answer gives back what it gets, until there is no more.
