@@ -27,8 +27,11 @@ type Writer struct {
 
 // NewWriter begins a recording.
 func NewWriter(w io.Writer, m *Meta) *Writer {
+	return newWriter(w, m, &recycler{Allocator: memory.DefaultAllocator})
+}
+
+func newWriter(w io.Writer, m *Meta, mem memory.Allocator) *Writer {
 	s := schema(m)
-	mem := memory.DefaultAllocator
 	t := &Writer{
 		out:    ipc.NewWriter(w, ipc.WithSchema(s), ipc.WithZstd(), ipc.WithAllocator(mem)),
 		schema: s, kinds: kindDictionary(mem), columns: make([][]byte, len(numbers)),
