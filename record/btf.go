@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unsafe"
 
 	"github.com/cilium/ebpf/btf"
+
+	"switchyard/record/bpf"
 )
 
 // layout is where the running kernel keeps what the programs cannot find by relocation, from its BTF.
@@ -16,6 +19,7 @@ type layout struct {
 
 	tail, lazy, reserved int64 // distances of per-CPU variables from runqueues
 	hasTail, hasLazy     bool
+	byField              bool // x86's cpu_tlbstate is read field by field, tlb is then that of what was read
 	tlb                  tlbLayout
 }
 
@@ -52,8 +56,26 @@ func readLayout(arm bool) (*layout, error) {
 	if l.tail, l.hasTail = distance("cpu_tlbstate"); l.hasTail {
 		l.hasTail = l.tlb.read(spec) == nil
 	}
+	if l.byField = l.hasTail && hasFunction(spec, "bpf_rdonly_cast"); l.byField {
+		l.tlb = viewLayout
+	}
 	l.lazy, l.hasLazy = distance("cpu_tlbstate_shared")
 	return l, nil
+}
+
+// viewLayout is where the programs put what they read field by field.
+var viewLayout = func() tlbLayout {
+	var v bpf.ObjectTlbView
+	return tlbLayout{
+		loadedMM: int(unsafe.Offsetof(v.LoadedMm)), asid: int(unsafe.Offsetof(v.LoadedMmAsid)), nextASID: int(unsafe.Offsetof(v.NextAsid)),
+		invalidateOther: int(unsafe.Offsetof(v.InvalidateOther)), ctxs: int(unsafe.Offsetof(v.Ctxs)),
+		ctx: int(unsafe.Offsetof(v.Ctxs[0].CtxId)), gen: int(unsafe.Offsetof(v.Ctxs[0].TlbGen)), stride: int(unsafe.Sizeof(v.Ctxs[0])),
+	}
+}()
+
+func hasFunction(spec *btf.Spec, name string) bool {
+	var f *btf.Func
+	return spec.TypeByName(name, &f) == nil
 }
 
 func perCPUOffsets(spec *btf.Spec) map[string]uint32 {

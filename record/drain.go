@@ -19,9 +19,20 @@ type chunk struct {
 	lost  []uint64
 }
 
-// pollEvery is how often events are fetched. Nobody is woken for them, because the wakeups would be recorded too, and
+// Events are fetched as seldom as may be. Nobody is woken for them, because the wakeups would be recorded too, and
 // fetching wakes threads of the recorder's: what they cost others weighs more than that fewer segments stay in caches.
-const pollEvery = 20 * time.Millisecond
+const (
+	seldom = 60 * time.Millisecond
+	often  = 10 * time.Millisecond
+)
+
+// fastest is how long a CPU takes for a switch at the least.
+const fastest = time.Microsecond
+
+// interval is how often events are fetched: before any CPU can have filled more than half of its share.
+func (g *geometry) interval() time.Duration {
+	return min(max(time.Duration(g.segments*g.segmentSlots)*fastest/2, often), seldom)
+}
 
 // enoughWaiting is how many bytes may wait for the writer. What comes when there are more stays in the kernel's buffer.
 const enoughWaiting = 512 << 20
@@ -43,7 +54,7 @@ func (d *drainer) run(ctx context.Context) error {
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20)
 	for {
 		// Not a system call: the runtime's own watcher would look every 20 µs whether it has come back.
-		time.Sleep(pollEvery)
+		time.Sleep(d.interval())
 		if ctx.Err() != nil {
 			return d.end()
 		}
@@ -98,7 +109,7 @@ func (d *drainer) send(c chunk) {
 func (d *drainer) end() error {
 	d.detach()
 	// A program that runs while it is detached is over soon.
-	time.Sleep(pollEvery)
+	time.Sleep(often)
 	c, err := d.look()
 	c.until = math.MaxInt64
 	d.send(c)

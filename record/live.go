@@ -131,6 +131,7 @@ func (l *live) fit(spec *ebpf.CollectionSpec, o *Options) error {
 	for name, v := range map[string]any{
 		"tail_offset": l.layout.tail, "lazy_offset": l.layout.lazy, "reserved_offset": l.layout.reserved,
 		"tail_size": tail, "has_tail": l.layout.hasTail, "has_lazy": l.layout.hasLazy, "is_arm64": l.arm,
+		"by_field": l.layout.byField, "slots_in_use": uint32(l.slots()),
 		"generation_address": l.generation(), "segments": uint32(l.geometry.segments), "segment_slots": uint32(l.geometry.segmentSlots),
 	} {
 		if err := spec.Variables[name].Set(v); err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"pgregory.net/rapid"
@@ -81,6 +82,22 @@ func TestABufferIsDividedWithinItsSize(t *testing.T) {
 			t.Fatalf("%+v", g)
 		}
 	})
+}
+
+// A CPU that switches as fast as any must not fill its share before the reader comes by, if the share is not tiny.
+func TestTheReaderComesBeforeAShareIsFull(t *testing.T) {
+	for _, c := range []struct {
+		buffer, cpus int
+		want         time.Duration
+	}{{DefaultBuffer, 2, seldom}, {DefaultBuffer, 8, 22784 * time.Microsecond}, {DefaultBuffer, 64, often}, {1 << 20, 1, often}} {
+		g, err := divide(c.buffer, 184, c.cpus)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.interval(); got != c.want {
+			t.Errorf("%d bytes for %d CPUs: every %s, want %s", c.buffer, c.cpus, got, c.want)
+		}
+	}
 }
 
 // Whatever the programs write, whatever they are interrupted in and whenever the reader looks: every event that had room

@@ -36,7 +36,13 @@ func told(t *testing.T, s *slots, tail []byte, loaded tape.MMID, gen uint64) (ro
 }
 
 func TestOnlySlotsThatTheSwitchesDoNotTellOfAreWritten(t *testing.T) {
-	l := tlbLayout{loadedMM: 0, asid: 16, nextASID: 18, invalidateOther: 20, ctxs: 32, ctx: 0, gen: 8, stride: 16}
+	t.Run("copied", func(t *testing.T) {
+		onlyWhatIsNotTold(t, tlbLayout{loadedMM: 0, asid: 16, nextASID: 18, invalidateOther: 20, ctxs: 32, ctx: 0, gen: 8, stride: 16})
+	})
+	t.Run("by field", func(t *testing.T) { onlyWhatIsNotTold(t, viewLayout) })
+}
+
+func onlyWhatIsNotTold(t *testing.T, l tlbLayout) {
 	s := &slots{layout: l, inUse: tape.Slots}
 	row := func(slot uint16, ctx, gen uint64) tape.Event {
 		return tape.Event{Kind: tape.Slot, CPU: 1, Time: 5, ASID: slot, Active: tape.MM{Ctx: ctx}, SlotGen: gen}

@@ -7,4 +7,4 @@
 //	go generate ./record/bpf
 package bpf
 
-//go:generate go tool bpf2go -go-package bpf -target bpfel -type event -type shelf -output-stem object -cc clang -strip llvm-strip Object record.bpf.c -- -O2 -mcpu=v3 -Wall -Werror -fdebug-compilation-dir=/ -fno-ident
+//go:generate go tool bpf2go -go-package bpf -target bpfel -type event -type shelf -type tlb_view -output-stem object -cc clang -strip llvm-strip Object record.bpf.c -- -O2 -mcpu=v3 -Wall -Werror -fdebug-compilation-dir=/ -fno-ident

@@ -44,6 +44,23 @@ struct mm_struct___x86 {
 	struct mm_context___x86 context;
 } relocated;
 
+struct tlb_context {
+	__u64 ctx_id;
+	__u64 tlb_gen;
+} relocated;
+
+struct tlb_state {
+	struct mm_struct *loaded_mm;
+	__u16 loaded_mm_asid;
+	__u16 next_asid;
+	bool invalidate_other;
+	struct tlb_context ctxs[6];
+} relocated;
+
+struct tlb_state_shared {
+	bool is_lazy;
+} relocated;
+
 struct mm_context___arm64 {
 	atomic64_t id;
 } relocated;

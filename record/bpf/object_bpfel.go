@@ -73,6 +73,19 @@ type ObjectSlot struct {
 	Words [32]uint64
 }
 
+type ObjectTlbView struct {
+	_               structs.HostLayout
+	LoadedMm        uint64
+	LoadedMmAsid    uint16
+	NextAsid        uint16
+	InvalidateOther uint32
+	Ctxs            [6]struct {
+		_      structs.HostLayout
+		CtxId  uint64
+		TlbGen uint64
+	}
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -95,6 +108,7 @@ const (
 	ObjectProgOnRenameAgain      = "on_rename_again"
 	ObjectProgOnSwitch           = "on_switch"
 	ObjectProgSnapshot           = "snapshot"
+	ObjectVarByField             = "by_field"
 	ObjectVarEventType           = "event_type"
 	ObjectVarGenerationAddress   = "generation_address"
 	ObjectVarHasLazy             = "has_lazy"
@@ -105,8 +119,10 @@ const (
 	ObjectVarSegmentSlots        = "segment_slots"
 	ObjectVarSegments            = "segments"
 	ObjectVarShelfType           = "shelf_type"
+	ObjectVarSlotsInUse          = "slots_in_use"
 	ObjectVarTailOffset          = "tail_offset"
 	ObjectVarTailSize            = "tail_size"
+	ObjectVarTlbViewType         = "tlb_view_type"
 )
 
 // LoadObject returns the embedded CollectionSpec for Object.
@@ -181,6 +197,7 @@ type ObjectMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ObjectVariableSpecs struct {
+	ByField           *ebpf.VariableSpec `ebpf:"by_field"`
 	EventType         *ebpf.VariableSpec `ebpf:"event_type"`
 	GenerationAddress *ebpf.VariableSpec `ebpf:"generation_address"`
 	HasLazy           *ebpf.VariableSpec `ebpf:"has_lazy"`
@@ -191,8 +208,10 @@ type ObjectVariableSpecs struct {
 	SegmentSlots      *ebpf.VariableSpec `ebpf:"segment_slots"`
 	Segments          *ebpf.VariableSpec `ebpf:"segments"`
 	ShelfType         *ebpf.VariableSpec `ebpf:"shelf_type"`
+	SlotsInUse        *ebpf.VariableSpec `ebpf:"slots_in_use"`
 	TailOffset        *ebpf.VariableSpec `ebpf:"tail_offset"`
 	TailSize          *ebpf.VariableSpec `ebpf:"tail_size"`
+	TlbViewType       *ebpf.VariableSpec `ebpf:"tlb_view_type"`
 }
 
 // ObjectObjects contains all objects after they have been loaded into the kernel.
@@ -230,6 +249,7 @@ func (m *ObjectMaps) Close() error {
 //
 // It can be passed to LoadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ObjectVariables struct {
+	ByField           *ebpf.Variable `ebpf:"by_field"`
 	EventType         *ebpf.Variable `ebpf:"event_type"`
 	GenerationAddress *ebpf.Variable `ebpf:"generation_address"`
 	HasLazy           *ebpf.Variable `ebpf:"has_lazy"`
@@ -240,8 +260,10 @@ type ObjectVariables struct {
 	SegmentSlots      *ebpf.Variable `ebpf:"segment_slots"`
 	Segments          *ebpf.Variable `ebpf:"segments"`
 	ShelfType         *ebpf.Variable `ebpf:"shelf_type"`
+	SlotsInUse        *ebpf.Variable `ebpf:"slots_in_use"`
 	TailOffset        *ebpf.Variable `ebpf:"tail_offset"`
 	TailSize          *ebpf.Variable `ebpf:"tail_size"`
+	TlbViewType       *ebpf.Variable `ebpf:"tlb_view_type"`
 }
 
 // ObjectPrograms contains all programs after they have been loaded into the kernel.

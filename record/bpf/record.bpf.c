@@ -51,14 +51,33 @@ struct named {
 /* Makes the types known to bpf2go, which writes them down in Go. */
 const struct event *event_type __attribute__((unused));
 const struct shelf *shelf_type __attribute__((unused));
+const struct tlb_view *tlb_view_type __attribute__((unused));
 
 enum has { HAS_TAIL = 1, HAS_LAZY = 2 };
+
+/* What of cpu_tlbstate is behind a switch where it is read field by field. */
+struct tlb_view {
+	__u64 loaded_mm;
+	__u16 loaded_mm_asid, next_asid;
+	__u32 invalidate_other;
+	struct {
+		__u64 ctx_id, tlb_gen;
+	} ctxs[6];
+};
 
 /* Set before loading. Offsets of per-CPU variables count from runqueues; 0: not to be had. */
 const volatile __s64 tail_offset, lazy_offset, reserved_offset;
 const volatile __u64 generation_address;
 const volatile __u32 tail_size = 24;
-const volatile bool has_tail, has_lazy, is_arm64;
+const volatile __u32 slots_in_use = 1;
+const volatile bool has_tail, has_lazy, by_field, is_arm64;
+
+/*
+ * Since 6.2. What it returns is read without a call, of which each touches pages that a switch has no other use for. The
+ * address is that of a per-CPU variable: it is mapped.
+ */
+extern void *bpf_rdonly_cast(const void *obj, __u32 type) __ksym __attribute__((weak));
+#define per_cpu(type, at) ((type *)bpf_rdonly_cast((void *)(at), bpf_core_type_id_kernel(type)))
 
 static __always_inline void view_task(struct task_view *v, struct task_struct *t)
 {
@@ -102,13 +121,42 @@ static __always_inline void begin(struct event *e, __u32 cpu, __u8 kind)
 	e->arg = 0;
 }
 
+static __always_inline void view_tlb(struct event *e, __u64 rq)
+{
+	struct tlb_view *v = (struct tlb_view *)(e + 1);
+	struct tlb_state *tlb = per_cpu(struct tlb_state, rq + tail_offset);
+
+	v->loaded_mm = (__u64)tlb->loaded_mm;
+	v->loaded_mm_asid = tlb->loaded_mm_asid;
+	v->next_asid = tlb->next_asid;
+	v->invalidate_other = tlb->invalidate_other;
+#pragma unroll
+	for (int i = 0; i < 6; i++) {
+		if (i >= slots_in_use)
+			break;
+		v->ctxs[i].ctx_id = tlb->ctxs[i].ctx_id;
+		v->ctxs[i].tlb_gen = tlb->ctxs[i].tlb_gen;
+	}
+	e->has |= HAS_TAIL;
+	if (!has_lazy)
+		return;
+	e->lazy = per_cpu(struct tlb_state_shared, rq + lazy_offset)->is_lazy;
+	e->has |= HAS_LAZY;
+}
+
 /* This CPU's runqueues is where prev's cfs_rq points; other per-CPU variables are at fixed distances. */
 static __always_inline void view_cpu(struct event *e, struct task_struct *prev)
 {
 	__u64 rq = (__u64)prev->se.cfs_rq->rq;
 	__u64 *tail = (__u64 *)(e + 1);
 
-	if (!rq || bpf_probe_read_kernel(tail, is_arm64 ? 8 : tail_size, (void *)(rq + tail_offset)))
+	if (!rq)
+		return;
+	if (by_field) {
+		view_tlb(e, rq);
+		return;
+	}
+	if (bpf_probe_read_kernel(tail, is_arm64 ? 8 : tail_size, (void *)(rq + tail_offset)))
 		return;
 	e->has |= HAS_TAIL;
 	if (is_arm64) {
