@@ -69,10 +69,16 @@ func (r *run) window(s *space, f Fact) (lo, hi int32) {
 		return -s.exiting, s.leaving
 	}
 	hi = s.exiting
-	if s.tearing || s.leaving > 0 && r.m.S.MMs[s.id].Users == 0 {
+	if r.mayBeTorn(s) {
 		hi++
 	}
 	return 0, hi
+}
+
+// mayBeTorn tells whether an address space's mappings are being taken down, were or are yet to be: a task that was seen
+// without it may have given up its use already, and another one then is the last user in the machine, or not.
+func (r *run) mayBeTorn(s *space) bool {
+	return s.tearing || s.leaving > 0 && r.m.S.MMs[s.id].Users == 0
 }
 
 // huge models khugepaged: while huge pages are always on it takes one reference, some time after an address space is

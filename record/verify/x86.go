@@ -145,7 +145,7 @@ func (r *run) compareLoaded(c *cpu, e *tape.Event, active *space) (adopted bool,
 	t, on := &r.m.S.X86[e.CPU], int(e.CPU)
 	s, loaded := r.named(t.LoadedMM), r.spaces[e.LoadedMM]
 	switch gone := active; {
-	case gone != nil && gone.tearing && e.Lazy != t.Lazy && (t.LoadedMM == gone.id || loaded == gone):
+	case gone != nil && r.mayBeTorn(gone) && e.Lazy != t.Lazy && (t.LoadedMM == gone.id || loaded == gone):
 		// Its page tables go in just this moment, and who has borrowed them with them.
 		r.within(LoadedMM)
 		r.adoptX86(c, e)
