@@ -131,7 +131,7 @@ var variations = []Variation{
 		Edits: []Edit{{"exec_mmap", "it had an address space of its own", func(n step.Node) step.Seq { return step.Seq{n.WithElse(nil)} }}},
 	},
 	{
-		Name: "exec-with-interrupts-on", Breaks: "I25", Since: machine.V6_12, Only: func(c *machine.Config) bool { return c.Lazy == machine.LazyShootdown },
+		Name: "exec-with-interrupts-on", Breaks: "I25", Since: machine.V6_12, Only: shootsLazies,
 		What:  "exec_mmap reads and replaces active_mm with interrupts on: the one that shoots lazy users down comes in between, and exec goes on from an address space that is freed (on powerpc up to 5.9; fixed by d53c3dfb23c4).",
 		Edits: []Edit{{"exec_mmap", "local_irq_disable", without}, {"exec_mmap", "local_irq_enable", without}},
 	},

@@ -48,7 +48,7 @@ func Breaks() []Break {
 				{
 					Name: "flush_tlb_mm_range", Since: machine.V7_3, Source: "none: ours",
 					Doc:  "Skips lazy CPUs always.",
-					Body: flushPreempted(beginOnStack, multiUnlessLazy),
+					Body: flushPreempted(infoOnStack, multiUnlessLazy),
 				},
 			},
 		},
@@ -67,8 +67,8 @@ func Breaks() []Break {
 			Paths: []*step.Path{{
 				Name: "flush_tlb_mm_range", Since: machine.V7_3, Source: "none: ours",
 				Doc: "Lays flush_tlb_info down on its CPU at once.",
-				Body: flushPreempted(func(c *step.Ctx) {
-					beginOnStack(c)
+				Body: flushPreempted(func(c *step.Ctx, gen uint64) {
+					infoOnStack(c, gen)
 					tellInfo(c)
 				}, flushMulti),
 			}},

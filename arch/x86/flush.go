@@ -19,12 +19,19 @@ func flushReaches(bit uint32) func(*step.Ctx) bool {
 	return func(c *step.Ctx) bool { return c.F.State&bit != 0 }
 }
 
-var incGen = step.Do("inc_mm_tlb_gen", "a new generation, and the barrier between clearing entries and looking for CPUs", func(c *step.Ctx) {
+// newGen makes a new generation, of which tell says what is to be flushed for it.
+func newGen(tell func(c *step.Ctx, gen uint64)) step.Node {
+	return step.Do("inc_mm_tlb_gen", "a new generation, and the barrier between clearing entries and looking for CPUs", func(c *step.Ctx) {
+		mm := c.MM(c.F.MM)
+		mm.TLBGen++
+		tell(c, mm.TLBGen)
+		c.Barrier()
+	})
+}
+
+var incGen = newGen(func(c *step.Ctx, gen uint64) {
 	layDownFlush(c)
-	mm := c.MM(c.F.MM)
-	mm.TLBGen++
-	c.C.CallGen = mm.TLBGen
-	c.Barrier()
+	c.C.CallGen = gen
 })
 
 var flushHere = step.Seq{
@@ -198,7 +205,7 @@ var flushPaths = []*step.Path{
 		Name: "flush_tlb_mm_range", Since: machine.V7_3,
 		Source: "arch/x86/mm/tlb.c:flush_tlb_mm_range, native_flush_tlb_multi, should_flush_tlb; kernel/smp.c:smp_call_function_many_cond (7.3)",
 		Doc:    "Here and on the CPUs in the mask at once; lazy ones are skipped unless page tables are freed, those with another address space unless the mask is trimmed. The task may be preempted and moved before it asks, and while it waits for the answers. Departs: there is no clock, so whether a second has passed is a choice; loaded_mm and is_lazy of a CPU are read at one instant; no global ASIDs, and so no broadcast_tlb_flush.",
-		Body:   flushPreempted(beginOnStack, flushMulti),
+		Body:   flushPreempted(infoOnStack, flushMulti),
 	},
 	{
 		Name: "flush_tlb_func", Since: machine.V5_0, Until: machine.V6_1,

@@ -18,7 +18,7 @@ func flushedTables(f *machine.Frame) uint32 { return uint32(f.Val2 >> 32) }
 
 func setMMGen(f *machine.Frame, gen uint64) { f.Val2 = f.Val2&^genMask | gen }
 
-func putFlushInfoInto(f *machine.Frame, gen uint64, change, tables uint32) {
+func packFlushInfo(f *machine.Frame, gen uint64, change, tables uint32) {
 	f.Val, f.Val2 = gen|uint64(change)<<32, uint64(tables)<<32
 }
 
@@ -26,7 +26,7 @@ func putFlushInfoInto(f *machine.Frame, gen uint64, change, tables uint32) {
 func readNote(c *step.Ctx) {
 	from := &c.S.CPUs[c.F.CPU]
 	c.F.N = from.CallPages
-	putFlushInfoInto(c.F, from.CallGen, from.CallChange, from.CallTables)
+	packFlushInfo(c.F, from.CallGen, from.CallChange, from.CallTables)
 }
 
 // wholeAbove: more pages than the ceiling are flushed as a whole.

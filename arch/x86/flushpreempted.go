@@ -2,7 +2,6 @@ package x86
 
 import (
 	"switchyard/kernel"
-	"switchyard/machine"
 	"switchyard/step"
 )
 
@@ -12,8 +11,8 @@ import (
 // the requests and the flush of the CPU that the task is on by then. Between the two, and while it waits for the
 // answers, the task may be preempted and moved.
 
-// flushPreempted is flush_tlb_mm_range of 7.3; begin makes the new generation and says what is to be flushed.
-func flushPreempted(begin, send func(*step.Ctx)) step.Seq {
+// flushPreempted is flush_tlb_mm_range of 7.3; info says what is to be flushed.
+func flushPreempted(info func(c *step.Ctx, gen uint64), send func(*step.Ctx)) step.Seq {
 	elsewhere := append(step.Seq{
 		shouldTrim,
 		kernel.Send("native_flush_tlb_multi", "CPUs that may use the old entries are interrupted; lazy ones only when page tables go. Which one is not asked because it is this one is decided now", func(c *step.Ctx) {
@@ -24,7 +23,7 @@ func flushPreempted(begin, send func(*step.Ctx)) step.Seq {
 		step.If("this CPU too", hereToo, flushHere, nil),
 	}, kernel.WaitPreemptibly()...)
 	return step.Seq{
-		step.Do("inc_mm_tlb_gen", "a new generation, and the barrier between clearing entries and looking for CPUs", begin),
+		newGen(info),
 		step.Do("cpumask_any_but(mm_cpumask(mm), cpu)", "read after the generation: who joins later sees that", lookAtMask),
 		step.If("other CPUs are in the mask", flushReaches(othersToo), elsewhere, step.Else(
 			step.If("mm is loaded here", nextIsLoaded, flushHere, nil),
@@ -41,18 +40,12 @@ var shouldTrim = step.Choose("should_trim_cpumask", "preemption is on again; onc
 		c.C.Preempt--
 	})
 
-func beginOnStack(c *step.Ctx) {
+// infoOnStack is get_cpu and init_flush_tlb_info. It lays the frame of flush_tlb_mm_range out as that of flush_tlb_func.
+func infoOnStack(c *step.Ctx, gen uint64) {
+	f := c.F
 	c.C.Preempt++
-	mm := c.MM(c.F.MM)
-	mm.TLBGen++
-	initFlushInfo(c.F, mm.TLBGen)
-	c.Barrier()
-}
-
-// initFlushInfo is init_flush_tlb_info. It lays the frame of flush_tlb_mm_range out as that of flush_tlb_func.
-func initFlushInfo(f *machine.Frame, gen uint64) {
 	f.N, f.State = wholeAbove(f.N), 0
-	putFlushInfoInto(f, gen, uint32(f.Val), uint32(f.Val2))
+	packFlushInfo(f, gen, uint32(f.Val), uint32(f.Val2))
 }
 
 // tellInfo gives the others what they find at csd->info.

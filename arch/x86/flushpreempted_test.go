@@ -6,6 +6,22 @@ import (
 	"switchyard/machine"
 )
 
+// unmapStays has both CPUs cache what CPU 0 then unmaps, as far as that step of its flush, and tells whether the flusher
+// has to stay on its CPU there. It has up to 6.12 only.
+func (r *rig) unmapStays(label string) bool {
+	r.Helper()
+	for cpu := range machine.CPUID(2) {
+		r.must(r.Enter(cpu, "exit_to_user_mode", machine.Frame{}))
+	}
+	r.begin(0, "unmap_region", machine.Frame{N: 1})
+	r.stepTo(0, label)
+	rel, stays := r.S.Config.Release, r.S.CPUs[0].Preempt != 0
+	if stays != (rel == machine.V6_12) {
+		r.Fatalf("%s: at %s the flusher cannot be preempted: %t", rel, label, stays)
+	}
+	return stays
+}
+
 // In 7.3 who flushes may be moved between the look at the mask and the requests: it then asks, and flushes,
 // from where it is. Up to 6.12 it stays on its CPU.
 func TestFlusherMoves(t *testing.T) {
@@ -16,15 +32,7 @@ func TestFlusherMoves(t *testing.T) {
 		r.sw(0, p)
 		s := r.thread(0, 1)
 		r.sw(1, s)
-		for cpu := range machine.CPUID(2) {
-			r.must(r.Enter(cpu, "exit_to_user_mode", machine.Frame{})) // both cache what is about to go
-		}
-		r.begin(0, "unmap_region", machine.Frame{N: 1})
-		r.stepTo(0, "native_flush_tlb_multi")
-		if stays := r.S.CPUs[0].Preempt != 0; stays != (rel == machine.V6_12) {
-			t.Fatalf("%s: the flusher cannot be preempted: %t", rel, stays)
-		}
-		if rel == machine.V6_12 {
+		if r.unmapStays("native_flush_tlb_multi") {
 			continue
 		}
 		r.sw(0, k)
@@ -56,15 +64,7 @@ func TestFlusherWaitsPreemptibly(t *testing.T) {
 		r.sw(0, p)
 		s, u := r.thread(0, 1), r.thread(0, 0)
 		r.sw(1, s)
-		for cpu := range machine.CPUID(2) {
-			r.must(r.Enter(cpu, "exit_to_user_mode", machine.Frame{}))
-		}
-		r.begin(0, "unmap_region", machine.Frame{N: 1})
-		r.stepTo(0, "csd_lock_wait")
-		if stays := r.S.CPUs[0].Preempt != 0; stays != (rel == machine.V6_12) {
-			t.Fatalf("%s: who waits cannot be preempted: %t", rel, stays)
-		}
-		if rel == machine.V6_12 {
+		if r.unmapStays("csd_lock_wait") {
 			continue
 		}
 

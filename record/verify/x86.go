@@ -146,7 +146,7 @@ func (r *run) compareLoaded(c *cpu, e *tape.Event, active *space) (adopted bool,
 	s, loaded := r.named(t.LoadedMM), r.spaces[e.LoadedMM]
 	switch gone := active; {
 	case gone != nil && r.mayBeTorn(gone) && e.Lazy != t.Lazy && (t.LoadedMM == gone.id || loaded == gone):
-		// Its page tables go in just this moment, and who has borrowed them with them.
+		// Its page tables go about now, and who has borrowed them with them.
 		r.within(LoadedMM)
 		r.adoptX86(c, e)
 		return true, nil
