@@ -83,8 +83,9 @@ func (r *run) compareOthers(c *cpu, e *tape.Event, loaded *space, cause Cause) b
 		t.Predicted++
 		return true
 	}
-	if c.moved && c.slots.newer(&mine) {
-		// No event tells how new the address space was that an exec or an exit left.
+	if c.moved && c.slots.newerThanLoaded(&mine, &c.was) {
+		// No event tells how new the address space was that an exec or an exit left, and another CPU may have seen it
+		// newer before the event.
 		r.within(Slots)
 		r.adoptSlots(c, &r.m.S.X86[e.CPU])
 		return true
@@ -122,10 +123,15 @@ func (s *slots) forgotten(t *machine.X86CPU) bool {
 	return false
 }
 
-// newer tells whether the slots are those of mine, and some of a later generation.
-func (s *slots) newer(mine *tape.TLBSlots) bool {
+// newerThanLoaded tells whether the slots are those of mine, and some of a later generation; the one that was loaded need
+// only be no older than it was then.
+func (s *slots) newerThanLoaded(mine *tape.TLBSlots, was *observed) bool {
 	for i, seen := range s.seen {
-		if mine[i].Ctx != seen.Ctx || mine[i].Gen > seen.Gen {
+		least := mine[i].Gen
+		if i == int(was.at) {
+			least = min(least, was.slot)
+		}
+		if mine[i].Ctx != seen.Ctx || seen.Gen < least {
 			return false
 		}
 	}

@@ -39,6 +39,34 @@ func TestSlotsOfCPUsThatLeave(t *testing.T) {
 	}
 }
 
+// Who exits gives up its address space before its event. A flush that follows finds the CPU lazy, which leaves the slot as old
+// as it is; but another CPU's switch may have shown the new generation while the machine still ran the task.
+func TestASlotThatAnExitLeft(t *testing.T) {
+	was := observed{at: 3, slot: 29}
+	for what, c := range map[string]struct {
+		mine, seen tape.TLBSlot
+		at         int
+		want       bool
+	}{
+		"as new as the machine's":         {tape.TLBSlot{Ctx: 18, Gen: 30}, tape.TLBSlot{Ctx: 18, Gen: 30}, 3, true},
+		"flushed again":                   {tape.TLBSlot{Ctx: 18, Gen: 30}, tape.TLBSlot{Ctx: 18, Gen: 31}, 3, true},
+		"left before the flush":           {tape.TLBSlot{Ctx: 18, Gen: 30}, tape.TLBSlot{Ctx: 18, Gen: 29}, 3, true},
+		"older than it was":               {tape.TLBSlot{Ctx: 18, Gen: 30}, tape.TLBSlot{Ctx: 18, Gen: 28}, 3, false},
+		"older, and was not loaded":       {tape.TLBSlot{Ctx: 18, Gen: 30}, tape.TLBSlot{Ctx: 18, Gen: 29}, 4, false},
+		"of another address space at all": {tape.TLBSlot{Ctx: 18, Gen: 30}, tape.TLBSlot{Ctx: 17, Gen: 30}, 3, false},
+	} {
+		var s slots
+		var mine tape.TLBSlots
+		s.seen[c.at], mine[c.at] = c.seen, c.mine
+		if c.at != int(was.at) {
+			s.seen[was.at], mine[was.at] = tape.TLBSlot{Ctx: 18, Gen: 30}, tape.TLBSlot{Ctx: 18, Gen: 30}
+		}
+		if got := s.newerThanLoaded(&mine, &was); got != c.want {
+			t.Errorf("%s: %t", what, got)
+		}
+	}
+}
+
 func TestSlotsThatCannotBeAreRefused(t *testing.T) {
 	for what, c := range map[string]struct {
 		kind  kind

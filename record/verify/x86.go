@@ -15,6 +15,7 @@ type observed struct {
 	asid   uint64
 	load   bool
 	slot   uint64 // the machine's generation in the loaded slot, after that switch
+	at     uint16 // which slot that is
 }
 
 // saw keeps what the next switch on the CPU is compared with.
@@ -22,7 +23,7 @@ func (r *run) saw(c *cpu, e *tape.Event, load bool) {
 	c.was = observed{known: e.Known, loaded: e.LoadedMM, gen: e.SlotGen, asid: e.ActiveASID, load: load}
 	if !r.arm {
 		t := &r.m.S.X86[e.CPU]
-		c.was.slot = t.Ctxs[t.ASID].TLBGen
+		c.was.slot, c.was.at = t.Ctxs[t.ASID].TLBGen, t.ASID
 	}
 }
 
