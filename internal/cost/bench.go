@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/cilium/ebpf/asm"
 )
 
 // bench is what is to be measured.
@@ -20,6 +23,7 @@ type bench struct {
 	rounds   int
 	each     time.Duration
 	cpu      int
+	partner  int // the CPU of the other process
 	realtime int
 	binary   string
 }
@@ -27,15 +31,16 @@ type bench struct {
 // Result is what was measured, of all that ran beside the ping-pong.
 type Result struct {
 	Rounds int    `json:"rounds"`
+	Trip   string `json:"trip"` // what is in one
 	Beside []Cost `json:"beside"`
 }
 
 // Cost is what one neighbour did to the ping-pong.
 type Cost struct {
 	Name   string    `json:"name"`
-	TripNS []int64   `json:"trip_ns"` // by round
-	Ratio  []float64 `json:"ratio"`   // to bare, of the same round
-	Median float64   `json:"median_ratio"`
+	TripNS []int64   `json:"trip_ns"`      // by round; of nothing, before and after each of the others
+	Ratio  []float64 `json:"ratio"`        // by round: to nothing, the mean of before and after
+	Median float64   `json:"median_ratio"` // 1 of nothing
 }
 
 // neighbour is what runs beside the ping-pong.
@@ -67,30 +72,55 @@ func (b *bench) run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := startPingPong(b.cpu, b.realtime)
+	p, err := startPingPong(b.cpu, b.partner, b.realtime)
 	if err != nil {
 		return nil, err
 	}
 	defer p.stop()
-	r := &Result{Rounds: b.rounds}
-	for _, n := range all {
-		r.Beside = append(r.Beside, Cost{Name: n.name})
+	return b.measureAll(ctx, p, all)
+}
+
+// measureAll measures each neighbour once a round, and nothing before and after it: a machine that others use too is slow
+// and fast by turns, for longer than that takes.
+func (b *bench) measureAll(ctx context.Context, p *pingPong, all []neighbour) (*Result, error) {
+	r := &Result{Rounds: b.rounds, Trip: "A trip is two switches of address spaces.", Beside: make([]Cost, 1+len(all))}
+	if b.partner != b.cpu {
+		r.Trip = "A trip is on each of two CPUs a switch to the idle task and one back."
 	}
+	bare, costs := &r.Beside[0], r.Beside[1:]
+	bare.Name, bare.Median = "nothing", 1
+	before, err := b.measure(ctx, p, neighbour{bare.Name, shortly, nothing})
+	if err != nil {
+		return nil, err
+	}
+	bare.TripNS = append(bare.TripNS, before)
 	for round := range b.rounds {
 		for i := range all {
 			at := (i + round) % len(all)
+			c := &costs[at]
+			c.Name = all[at].name
 			ns, err := b.measure(ctx, p, all[at])
 			if err != nil {
-				return nil, fmt.Errorf("beside %s: %w", all[at].name, err)
+				return nil, fmt.Errorf("beside %s: %w", c.Name, err)
 			}
-			r.Beside[at].TripNS = append(r.Beside[at].TripNS, ns)
+			after, err := b.measure(ctx, p, neighbour{bare.Name, shortly, nothing})
+			if err != nil {
+				return nil, err
+			}
+			bare.TripNS, c.TripNS = append(bare.TripNS, after), append(c.TripNS, ns)
+			c.Ratio = append(c.Ratio, 2*float64(ns)/float64(before+after))
+			before = after
 		}
 	}
-	r.compare()
+	for i := range costs {
+		costs[i].Median = median(costs[i].Ratio)
+	}
 	return r, nil
 }
 
-// neighbours are nothing, the recorder, and perf if it is installed.
+func median[T cmp.Ordered](all []T) T { return slices.Sorted(slices.Values(all))[len(all)/2] }
+
+// neighbours are the smallest programs, the recorder, and perf if it is installed.
 func (b *bench) neighbours(ctx context.Context, dir string) ([]neighbour, error) {
 	if b.binary == "" {
 		b.binary = filepath.Join(dir, "switchyard")
@@ -99,7 +129,7 @@ func (b *bench) neighbours(ctx context.Context, dir string) ([]neighbour, error)
 			return nil, fmt.Errorf("building switchyard: %w\n%s", err, out)
 		}
 	}
-	all := []neighbour{{"nothing", shortly, nothing}, {"an empty program", shortly, emptyProgram},
+	all := []neighbour{{"an empty program", shortly, smallest()}, {"a look at the clock", shortly, smallest(asm.FnKtimeGetNs.Call())},
 		process("switchyard record", b.binary, "record", "-o", filepath.Join(dir, "rec.arrow"))}
 	if perf, err := exec.LookPath("perf"); err == nil {
 		all = append(all, process("perf record", perf, "record", "-q", "-e", "sched:sched_switch", "-a", "-o", filepath.Join(dir, "perf.data")))
@@ -127,25 +157,12 @@ func (b *bench) measure(ctx context.Context, p *pingPong, n neighbour) (int64, e
 	return ns, errors.Join(err, stop())
 }
 
-func (r *Result) compare() {
-	bare := r.Beside[0].TripNS
-	for i := range r.Beside {
-		c := &r.Beside[i]
-		for round, ns := range c.TripNS {
-			c.Ratio = append(c.Ratio, float64(ns)/float64(bare[round]))
-		}
-		sorted := slices.Sorted(slices.Values(c.Ratio))
-		c.Median = sorted[len(sorted)/2]
-	}
-}
-
 func (r *Result) write(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "beside\tmedian trip ns\tleast\tmost\tto nothing, median of rounds\t")
+	fmt.Fprintln(t, "beside\tmedian trip ns\tleast\tmost\tto nothing before and after, median of rounds\t")
 	for _, c := range r.Beside {
-		sorted := slices.Sorted(slices.Values(c.TripNS))
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.3f\t\n", c.Name, sorted[len(sorted)/2], sorted[0], sorted[len(sorted)-1], c.Median)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.3f\t\n", c.Name, median(c.TripNS), slices.Min(c.TripNS), slices.Max(c.TripNS), c.Median)
 	}
 	t.Flush()
-	fmt.Fprintln(w, "A trip is two switches of address spaces.")
+	fmt.Fprintln(w, r.Trip)
 }

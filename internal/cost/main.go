@@ -6,8 +6,9 @@
 //	go run ./internal/cost
 //
 // Two processes pinned to one CPU pass a byte to and fro through pipes, which is little more than two switches of
-// address spaces. They do so all the time: alone, beside a BPF program that does nothing, beside `switchyard record` and
-// beside `perf record`, in turn, round after round. The order within a round changes, so that nothing always comes first.
+// address spaces; or each is pinned to a CPU of its own (--partner), and every message wakes one that is idle. They do so all the time: beside a BPF program that does nothing, beside one that looks at the clock, beside
+// `switchyard record` and beside `perf record`, in turn, round after round, and alone before and after each. The order
+// within a round changes, so that nothing always comes first.
 // A recorder is measured when it has run for some seconds: that it starts, and touches its memory for the first time, is
 // not what recording costs.
 package main
@@ -47,6 +48,9 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if b.partner < 0 {
+				b.partner = b.cpu
+			}
 			r, err := b.run(cmd.Context())
 			if err != nil {
 				return err
@@ -62,6 +66,7 @@ func command() *cobra.Command {
 	flags.IntVar(&b.rounds, "rounds", 9, "how often each is measured")
 	flags.DurationVar(&b.each, "each", time.Second, "how long one measurement takes")
 	flags.IntVar(&b.cpu, "cpu", 0, "the CPU that both processes run on")
+	flags.IntVar(&b.partner, "partner", -1, "another CPU for one of them, so that each switches to the idle task and back; -1: the same")
 	flags.IntVar(&b.realtime, "realtime", 0, "SCHED_FIFO priority of both; 0 leaves them as they are")
 	flags.StringVar(&b.binary, "switchyard", "", "this switchyard instead of one that is built for it")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Two processes on one CPU wait for each other: the driver starts its partner.
+// Two processes wait for each other: the driver starts its partner.
 const (
 	driverRole  = "drive"
 	partnerRole = "answer"
@@ -64,13 +64,13 @@ type pingPong struct {
 // slice is how long the driver takes for one average.
 const slice = 50 * time.Millisecond
 
-func startPingPong(cpu, priority int) (*pingPong, error) {
+func startPingPong(cpu, partner, priority int) (*pingPong, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	driver, err := start(driverRole, nil, w, strconv.Itoa(cpu), strconv.Itoa(priority))
+	driver, err := start(driverRole, nil, w, strconv.Itoa(cpu), strconv.Itoa(priority), strconv.Itoa(partner))
 	if err != nil {
 		r.Close()
 		return nil, err
@@ -124,16 +124,17 @@ func move(call, fd uintptr) error {
 
 var errClosed = errors.New("the other end is closed")
 
-// parse reads the CPU and the priority that a role begins with.
-func parse(args []string, n int) (cpu, priority int, err error) {
+// parse reads the numbers that a role begins with: its CPU, its priority, and of the driver its partner's CPU.
+func parse(args []string, n int) (numbers [3]int, err error) {
 	if len(args) != n {
-		return 0, 0, fmt.Errorf("%d arguments instead of %d", len(args), n)
+		return numbers, fmt.Errorf("%d arguments instead of %d", len(args), n)
 	}
-	if cpu, err = strconv.Atoi(args[0]); err != nil {
-		return 0, 0, err
+	for i, a := range args {
+		if numbers[i], err = strconv.Atoi(a); err != nil {
+			return numbers, err
+		}
 	}
-	priority, err = strconv.Atoi(args[1])
-	return cpu, priority, err
+	return numbers, nil
 }
 
 func role(f func(args []string) error) func([]string) int {
@@ -151,7 +152,7 @@ var roles = map[string]func([]string) int{driverRole: role(drive), partnerRole: 
 // drive sends the byte, waits for it, and says again and again when it had done so for a slice, how long that took and
 // how often.
 func drive(args []string) error {
-	cpu, priority, err := parse(args, 2)
+	n, err := parse(args, 3)
 	if err != nil {
 		return err
 	}
@@ -163,13 +164,13 @@ func drive(args []string) error {
 	if err != nil {
 		return err
 	}
-	partner, err := start(partnerRole, theirs, answers, args...)
+	partner, err := start(partnerRole, theirs, answers, args[2], args[1])
 	theirs.Close()
 	answers.Close()
 	if err != nil {
 		return err
 	}
-	if err := pin(cpu, priority); err != nil {
+	if err := pin(n[0], n[1]); err != nil {
 		return err
 	}
 	for err == nil {
@@ -197,9 +198,9 @@ func average(in, out uintptr) error {
 
 // answer gives back what it gets, until there is no more.
 func answer(args []string) error {
-	cpu, priority, err := parse(args, 2)
+	n, err := parse(args, 2)
 	if err == nil {
-		err = pin(cpu, priority)
+		err = pin(n[0], n[1])
 	}
 	for err == nil {
 		if err = move(syscall.SYS_READ, 0); err == nil {
