@@ -30,24 +30,43 @@ const (
 
 // decoder makes events of what the programs wrote, and numbers address spaces.
 type decoder struct {
-	arm   bool
-	tlb   tlbLayout
-	mms   map[uint64]tape.MMID
-	last  tape.MMID
-	comms map[[commSize]byte]string
+	arm    bool
+	tlb    tlbLayout
+	mms    map[uint64]tape.MMID
+	lately [latelyMMs]numbered
+	last   tape.MMID
+	comms  map[[commSize]byte]string
 }
+
+// numbered is an address space that has its number. Nothing changes it.
+type numbered struct {
+	address uint64
+	id      tape.MMID
+}
+
+// latelyMMs are found without a search, a power of two: every switch names six, and most the same few.
+const (
+	latelyBits = 6
+	latelyMMs  = 1 << latelyBits
+)
 
 func newDecoder(arm bool, tlb tlbLayout) *decoder {
 	return &decoder{arm: arm, tlb: tlb, mms: map[uint64]tape.MMID{0: tape.NoMM}, last: tape.InitMM, comms: map[[commSize]byte]string{}}
 }
 
 func (d *decoder) mm(address uint64) tape.MMID {
+	// NULL is what an empty place has.
+	lately := &d.lately[address*0x9e3779b97f4a7c15>>(64-latelyBits)]
+	if lately.address == address {
+		return lately.id
+	}
 	id, ok := d.mms[address]
 	if !ok {
 		d.last++
 		id = d.last
 		d.mms[address] = id
 	}
+	*lately = numbered{address, id}
 	return id
 }
 
@@ -80,7 +99,10 @@ func (d *decoder) decode(raw []byte, e *tape.Event) error {
 // findInit learns which address space is init_mm. On x86 its number says so; on arm64 it is the only one that is
 // borrowed without ever having had an ASID.
 func (d *decoder) findInit(r *bpf.ObjectEvent) {
-	if _, known := d.mms[r.Active.Mm]; known || r.Prev.Mm != 0 {
+	if r.Prev.Mm != 0 {
+		return
+	}
+	if _, known := d.mms[r.Active.Mm]; known {
 		return
 	}
 	if d.arm && r.Active.Id == 0 || !d.arm && r.Active.Id == 1 {

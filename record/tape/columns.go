@@ -2,19 +2,35 @@ package tape
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// number is a column of fixed-width numbers, and how an Event has them.
+// number is a column of fixed-width numbers, and how an Event has them: in a field of its own, or so that they are to be
+// computed.
 type number struct {
-	name string
-	kind arrow.FixedWidthDataType
-	get  func(*Event) uint64
-	set  func(*Event, uint64)
+	name   string
+	kind   arrow.FixedWidthDataType
+	offset uintptr // of the field; get and set are nil
+	get    func(*Event) uint64
+	set    func(*Event, uint64)
 }
+
+// field is a column of what an Event has in a field of that width, so that all of it is copied without a call for each.
+func field[T any](name string, kind arrow.FixedWidthDataType, of func(*Event) *T) number {
+	var e Event
+	at := of(&e)
+	if int(unsafe.Sizeof(*at)) != kind.Bytes() {
+		panic("tape: column " + name + " is not as wide as its field")
+	}
+	return number{name: name, kind: kind, offset: uintptr(unsafe.Pointer(at)) - uintptr(unsafe.Pointer(&e))}
+}
+
+// in is where an Event has the number.
+func in[T any](e *Event, n *number) *T { return (*T)(unsafe.Add(unsafe.Pointer(e), n.offset)) }
 
 var (
 	u8  = arrow.PrimitiveTypes.Uint8.(arrow.FixedWidthDataType)
@@ -34,40 +50,40 @@ func bit(b bool) uint64 {
 
 // numbers are the columns after kind, in order; comm is the last of all.
 var numbers = []number{
-	{"time", i64, func(e *Event) uint64 { return uint64(e.Time) }, func(e *Event, v uint64) { e.Time = int64(v) }},
-	{"cpu", u16, func(e *Event) uint64 { return uint64(e.CPU) }, func(e *Event, v uint64) { e.CPU = uint16(v) }},
-	{"preempt", u8, func(e *Event) uint64 { return bit(e.Preempt) }, func(e *Event, v uint64) { e.Preempt = v != 0 }},
-	{"arg", u32, func(e *Event) uint64 { return uint64(e.Arg) }, func(e *Event, v uint64) { e.Arg = uint32(v) }},
-	{"prev_pid", u32, func(e *Event) uint64 { return uint64(e.Prev.PID) }, func(e *Event, v uint64) { e.Prev.PID = uint32(v) }},
-	{"prev_tgid", u32, func(e *Event) uint64 { return uint64(e.Prev.TGID) }, func(e *Event, v uint64) { e.Prev.TGID = uint32(v) }},
-	{"prev_flags", u32, func(e *Event) uint64 { return uint64(e.Prev.Flags) }, func(e *Event, v uint64) { e.Prev.Flags = uint32(v) }},
-	{"prev_state", u32, func(e *Event) uint64 { return uint64(e.Prev.State) }, func(e *Event, v uint64) { e.Prev.State = uint32(v) }},
-	{"prev_mm", u32, func(e *Event) uint64 { return uint64(e.Prev.MM) }, func(e *Event, v uint64) { e.Prev.MM = MMID(v) }},
-	{"prev_active_mm", u32, func(e *Event) uint64 { return uint64(e.Prev.ActiveMM) }, setActive},
-	{"next_pid", u32, func(e *Event) uint64 { return uint64(e.Next.PID) }, func(e *Event, v uint64) { e.Next.PID = uint32(v) }},
-	{"next_tgid", u32, func(e *Event) uint64 { return uint64(e.Next.TGID) }, func(e *Event, v uint64) { e.Next.TGID = uint32(v) }},
-	{"next_flags", u32, func(e *Event) uint64 { return uint64(e.Next.Flags) }, func(e *Event, v uint64) { e.Next.Flags = uint32(v) }},
-	{"next_state", u32, func(e *Event) uint64 { return uint64(e.Next.State) }, func(e *Event, v uint64) { e.Next.State = uint32(v) }},
-	{"next_mm", u32, func(e *Event) uint64 { return uint64(e.Next.MM) }, func(e *Event, v uint64) { e.Next.MM = MMID(v) }},
-	{"next_active_mm", u32, getNextActive, setNextActive},
-	{"active_users", i32, func(e *Event) uint64 { return uint64(e.Active.Users) }, func(e *Event, v uint64) { e.Active.Users = int32(v) }},
-	{"active_count", i32, func(e *Event) uint64 { return uint64(e.Active.Count) }, func(e *Event, v uint64) { e.Active.Count = int32(v) }},
-	{"active_context", u64, func(e *Event) uint64 { return e.Active.Ctx }, func(e *Event, v uint64) { e.Active.Ctx = v }},
-	{"active_tlb_gen", u64, func(e *Event) uint64 { return e.Active.Gen }, func(e *Event, v uint64) { e.Active.Gen = v }},
-	{"user_mm", u32, getUser, setUser},
-	{"user_users", i32, func(e *Event) uint64 { return uint64(e.User.Users) }, func(e *Event, v uint64) { e.User.Users = int32(v) }},
-	{"user_count", i32, func(e *Event) uint64 { return uint64(e.User.Count) }, func(e *Event, v uint64) { e.User.Count = int32(v) }},
-	{"user_context", u64, func(e *Event) uint64 { return e.User.Ctx }, func(e *Event, v uint64) { e.User.Ctx = v }},
-	{"user_tlb_gen", u64, func(e *Event) uint64 { return e.User.Gen }, func(e *Event, v uint64) { e.User.Gen = v }},
-	{"known", u8, func(e *Event) uint64 { return uint64(e.Known) }, func(e *Event, v uint64) { e.Known = Known(v) }},
-	{"lazy", u8, func(e *Event) uint64 { return bit(e.Lazy) }, func(e *Event, v uint64) { e.Lazy = v != 0 }},
-	{"loaded_mm", u32, getLoaded, setLoaded},
-	{"asid", u16, func(e *Event) uint64 { return uint64(e.ASID) }, func(e *Event, v uint64) { e.ASID = uint16(v) }},
-	{"next_asid", u16, func(e *Event) uint64 { return uint64(e.NextASID) }, func(e *Event, v uint64) { e.NextASID = uint16(v) }},
-	{"slot_tlb_gen", u64, func(e *Event) uint64 { return e.SlotGen }, func(e *Event, v uint64) { e.SlotGen = v }},
-	{"active_asid", u64, func(e *Event) uint64 { return e.ActiveASID }, func(e *Event, v uint64) { e.ActiveASID = v }},
-	{"reserved_asid", u64, func(e *Event) uint64 { return e.ReservedASID }, func(e *Event, v uint64) { e.ReservedASID = v }},
-	{"asid_generation", u64, func(e *Event) uint64 { return e.Generation }, func(e *Event, v uint64) { e.Generation = v }},
+	field("time", i64, func(e *Event) *int64 { return &e.Time }),
+	field("cpu", u16, func(e *Event) *uint16 { return &e.CPU }),
+	{name: "preempt", kind: u8, get: func(e *Event) uint64 { return bit(e.Preempt) }, set: func(e *Event, v uint64) { e.Preempt = v != 0 }},
+	field("arg", u32, func(e *Event) *uint32 { return &e.Arg }),
+	field("prev_pid", u32, func(e *Event) *uint32 { return &e.Prev.PID }),
+	field("prev_tgid", u32, func(e *Event) *uint32 { return &e.Prev.TGID }),
+	field("prev_flags", u32, func(e *Event) *uint32 { return &e.Prev.Flags }),
+	field("prev_state", u32, func(e *Event) *uint32 { return &e.Prev.State }),
+	field("prev_mm", u32, func(e *Event) *MMID { return &e.Prev.MM }),
+	{name: "prev_active_mm", kind: u32, get: func(e *Event) uint64 { return uint64(e.Prev.ActiveMM) }, set: setActive},
+	field("next_pid", u32, func(e *Event) *uint32 { return &e.Next.PID }),
+	field("next_tgid", u32, func(e *Event) *uint32 { return &e.Next.TGID }),
+	field("next_flags", u32, func(e *Event) *uint32 { return &e.Next.Flags }),
+	field("next_state", u32, func(e *Event) *uint32 { return &e.Next.State }),
+	field("next_mm", u32, func(e *Event) *MMID { return &e.Next.MM }),
+	{name: "next_active_mm", kind: u32, get: getNextActive, set: setNextActive},
+	field("active_users", i32, func(e *Event) *int32 { return &e.Active.Users }),
+	field("active_count", i32, func(e *Event) *int32 { return &e.Active.Count }),
+	field("active_context", u64, func(e *Event) *uint64 { return &e.Active.Ctx }),
+	field("active_tlb_gen", u64, func(e *Event) *uint64 { return &e.Active.Gen }),
+	{name: "user_mm", kind: u32, get: getUser, set: setUser},
+	field("user_users", i32, func(e *Event) *int32 { return &e.User.Users }),
+	field("user_count", i32, func(e *Event) *int32 { return &e.User.Count }),
+	field("user_context", u64, func(e *Event) *uint64 { return &e.User.Ctx }),
+	field("user_tlb_gen", u64, func(e *Event) *uint64 { return &e.User.Gen }),
+	field("known", u8, func(e *Event) *Known { return &e.Known }),
+	{name: "lazy", kind: u8, get: func(e *Event) uint64 { return bit(e.Lazy) }, set: func(e *Event, v uint64) { e.Lazy = v != 0 }},
+	{name: "loaded_mm", kind: u32, get: getLoaded, set: setLoaded},
+	field("asid", u16, func(e *Event) *uint16 { return &e.ASID }),
+	field("next_asid", u16, func(e *Event) *uint16 { return &e.NextASID }),
+	field("slot_tlb_gen", u64, func(e *Event) *uint64 { return &e.SlotGen }),
+	field("active_asid", u64, func(e *Event) *uint64 { return &e.ActiveASID }),
+	field("reserved_asid", u64, func(e *Event) *uint64 { return &e.ReservedASID }),
+	field("asid_generation", u64, func(e *Event) *uint64 { return &e.Generation }),
 }
 
 // What another column says already would be a sixth of a file, hence some have 0 in its place.

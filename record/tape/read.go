@@ -99,25 +99,33 @@ func (t *Reader) row(e *Event) error {
 		return t.err
 	}
 	for j := range numbers {
-		c := t.columns[j]
-		var v uint64
-		switch numbers[j].kind.Bytes() {
-		case 1:
-			v = uint64(c[i])
-		case 2:
-			v = uint64(binary.LittleEndian.Uint16(c[2*i:]))
-		case 4:
-			v = uint64(binary.LittleEndian.Uint32(c[4*i:]))
-		default:
-			v = binary.LittleEndian.Uint64(c[8*i:])
-		}
-		numbers[j].set(e, v)
+		numbers[j].read(t.columns[j], i, e)
 	}
 	e.Comm = ""
 	if t.comms.ValueLen(i) > 0 {
 		e.Comm = strings.Clone(t.comms.Value(i))
 	}
 	return nil
+}
+
+// read gives an event the number in row i of a column.
+func (n *number) read(c []byte, i int, e *Event) {
+	switch width := n.kind.Bytes(); {
+	case n.set != nil:
+		v := uint64(0)
+		for b, digit := range c[i*width:][:width] {
+			v |= uint64(digit) << (8 * b)
+		}
+		n.set(e, v)
+	case width == 1:
+		*in[uint8](e, n) = c[i]
+	case width == 2:
+		*in[uint16](e, n) = binary.LittleEndian.Uint16(c[2*i:])
+	case width == 4:
+		*in[uint32](e, n) = binary.LittleEndian.Uint32(c[4*i:])
+	default:
+		*in[uint64](e, n) = binary.LittleEndian.Uint64(c[8*i:])
+	}
 }
 
 // load reads a batch.

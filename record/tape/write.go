@@ -19,6 +19,7 @@ type Writer struct {
 	schema  *arrow.Schema
 	kinds   arrow.Array
 	rows    int
+	waiting []Event // rows that no column has yet
 	kind    []byte
 	columns [][]byte
 	ends    []byte // where each comm ends, 4 bytes each, after a zero
@@ -35,7 +36,7 @@ func newWriter(w io.Writer, m *Meta, mem memory.Allocator) *Writer {
 	t := &Writer{
 		out:    ipc.NewWriter(w, ipc.WithSchema(s), ipc.WithZstd(), ipc.WithAllocator(mem)),
 		schema: s, kinds: kindDictionary(mem), columns: make([][]byte, len(numbers)),
-		kind: make([]byte, 0, BatchRows), ends: make([]byte, 4, 4*(BatchRows+1)),
+		waiting: make([]Event, 0, spreadRows), kind: make([]byte, 0, BatchRows), ends: make([]byte, 4, 4*(BatchRows+1)),
 	}
 	for i, n := range numbers {
 		t.columns[i] = make([]byte, 0, BatchRows*n.kind.Bytes())
@@ -51,29 +52,65 @@ func (t *Writer) clear() {
 	}
 }
 
+// spreadRows are spread over the columns at once: so many that what a column needs is set up seldom, and so few that they
+// stay in a cache meanwhile.
+const spreadRows = 64
+
 // Write adds an event.
 func (t *Writer) Write(e *Event) error {
-	t.kind = append(t.kind, byte(e.Kind))
-	for i := range numbers {
-		v, c := numbers[i].get(e), t.columns[i]
-		switch numbers[i].kind.Bytes() {
-		case 1:
-			c = append(c, byte(v))
-		case 2:
-			c = binary.LittleEndian.AppendUint16(c, uint16(v))
-		case 4:
-			c = binary.LittleEndian.AppendUint32(c, uint32(v))
-		default:
-			c = binary.LittleEndian.AppendUint64(c, v)
-		}
-		t.columns[i] = c
-	}
-	t.comms = append(t.comms, e.Comm...)
-	t.ends = binary.LittleEndian.AppendUint32(t.ends, uint32(len(t.comms)))
-	if t.rows++; t.rows == BatchRows {
+	t.waiting = append(t.waiting, *e)
+	t.rows++
+	switch {
+	case t.rows == BatchRows:
 		return t.Flush()
+	case len(t.waiting) == spreadRows:
+		t.spread()
 	}
 	return nil
+}
+
+// spread gives the columns what waits.
+func (t *Writer) spread() {
+	for i := range t.waiting {
+		e := &t.waiting[i]
+		t.kind = append(t.kind, byte(e.Kind))
+		t.comms = append(t.comms, e.Comm...)
+		t.ends = binary.LittleEndian.AppendUint32(t.ends, uint32(len(t.comms)))
+	}
+	for i := range numbers {
+		t.columns[i] = numbers[i].spread(t.columns[i], t.waiting)
+	}
+	t.waiting = t.waiting[:0]
+}
+
+// spread appends a column's numbers of some events.
+func (n *number) spread(c []byte, events []Event) []byte {
+	switch width := n.kind.Bytes(); {
+	case n.get != nil:
+		for i := range events {
+			v := n.get(&events[i])
+			for b := range width {
+				c = append(c, byte(v>>(8*b)))
+			}
+		}
+	case width == 1:
+		for i := range events {
+			c = append(c, *in[uint8](&events[i], n))
+		}
+	case width == 2:
+		for i := range events {
+			c = binary.LittleEndian.AppendUint16(c, *in[uint16](&events[i], n))
+		}
+	case width == 4:
+		for i := range events {
+			c = binary.LittleEndian.AppendUint32(c, *in[uint32](&events[i], n))
+		}
+	default:
+		for i := range events {
+			c = binary.LittleEndian.AppendUint64(c, *in[uint64](&events[i], n))
+		}
+	}
+	return c
 }
 
 // Flush puts what was written into the file.
@@ -81,6 +118,7 @@ func (t *Writer) Flush() error {
 	if t.rows == 0 {
 		return nil
 	}
+	t.spread()
 	column := func(kind arrow.DataType, buffers ...[]byte) *array.Data {
 		all := []*memory.Buffer{nil}
 		for _, b := range buffers {
