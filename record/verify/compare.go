@@ -41,7 +41,9 @@ func (r *run) count(e *tape.Event, f Fact, s *space, predicted, observed int32) 
 	}
 	wait := r.explainable(s, on)
 	mayFork := f == Users && diff > 0
-	if (len(wait) > 0 || mayFork) && !s.disturbed {
+	// What took long to read may have been changed by a CPU that comes to the address space only then.
+	slow := e.Arg > 0 && r.report.CPUs > 1
+	if (len(wait) > 0 || mayFork || slow) && !s.disturbed {
 		for _, p := range s.pending {
 			if p.Fact == f && p.diff == diff && p.on == on {
 				p.times++

@@ -116,7 +116,7 @@ func (r *run) early(on int, d *delta, op operation) {
 	isSwitch := op == switching || op == toKernel || op == toUser
 	for _, p := range slices.Clone(d.space.pending) {
 		v := d.of(p.Fact)
-		if p.on == on && op != forking || v*p.diff <= 0 || p.Time < since || isSwitch && r.now > p.read {
+		if p.on == on && op != forking || v*p.diff <= 0 || p.read < since || isSwitch && r.now > p.read {
 			continue
 		}
 		if p.diff -= v; p.diff == 0 {
