@@ -6,11 +6,11 @@
 //	go run ./internal/cost
 //
 // Two processes pinned to one CPU pass a byte to and fro through pipes, which is little more than two switches of
-// address spaces; or each is pinned to a CPU of its own (--partner), and every message wakes one that is idle. They do so all the time: beside a BPF program that does nothing, beside one that looks at the clock, beside
-// `switchyard record` and beside `perf record`, in turn, round after round, and alone before and after each. The order
-// within a round changes, so that nothing always comes first.
-// A recorder is measured when it has run for some seconds: that it starts, and touches its memory for the first time, is
-// not what recording costs.
+// address spaces; or each is pinned to a CPU of its own (--partner), and every message wakes one that is idle. They do so
+// all the time: beside a BPF program that does nothing, beside one that looks at the clock, beside `switchyard record` and
+// beside `perf record`, in turn, round after round, and alone before and after each. The order within a round changes, so
+// that nothing always comes first. A recorder is measured when it has run for some seconds: that it starts, and touches its
+// memory for the first time, is not what recording costs.
 package main
 
 import (
