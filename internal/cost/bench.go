@@ -88,8 +88,9 @@ func (b *bench) measureAll(ctx context.Context, p *pingPong, all []neighbour) (*
 		r.Trip = "A trip is on each of two CPUs a switch to the idle task and one back."
 	}
 	bare, costs := &r.Beside[0], r.Beside[1:]
-	bare.Name, bare.Median = "nothing", 1
-	before, err := b.measure(ctx, p, neighbour{bare.Name, shortly, nothing})
+	alone := neighbour{"nothing", shortly, nothing}
+	bare.Name, bare.Median = alone.name, 1
+	before, err := b.measure(ctx, p, alone)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func (b *bench) measureAll(ctx context.Context, p *pingPong, all []neighbour) (*
 			if err != nil {
 				return nil, fmt.Errorf("beside %s: %w", c.Name, err)
 			}
-			after, err := b.measure(ctx, p, neighbour{bare.Name, shortly, nothing})
+			after, err := b.measure(ctx, p, alone)
 			if err != nil {
 				return nil, err
 			}

@@ -18,7 +18,6 @@ type Writer struct {
 	out     *ipc.Writer
 	schema  *arrow.Schema
 	kinds   arrow.Array
-	rows    int
 	waiting []Event // rows that no column has yet
 	kind    []byte
 	columns [][]byte
@@ -46,25 +45,23 @@ func newWriter(w io.Writer, m *Meta, mem memory.Allocator) *Writer {
 
 // clear begins a batch in the memory of the last one, which is in the file.
 func (t *Writer) clear() {
-	t.rows, t.kind, t.comms, t.ends = 0, t.kind[:0], t.comms[:0], t.ends[:4]
+	t.kind, t.comms, t.ends = t.kind[:0], t.comms[:0], t.ends[:4]
 	for i := range t.columns {
 		t.columns[i] = t.columns[i][:0]
 	}
 }
 
 // spreadRows are spread over the columns at once: so many that what a column needs is set up seldom, and so few that they
-// stay in a cache meanwhile.
+// stay in a cache meanwhile. A batch has a multiple of them.
 const spreadRows = 64
 
 // Write adds an event.
 func (t *Writer) Write(e *Event) error {
-	t.waiting = append(t.waiting, *e)
-	t.rows++
-	switch {
-	case t.rows == BatchRows:
+	if t.waiting = append(t.waiting, *e); len(t.waiting) < spreadRows {
+		return nil
+	}
+	if t.spread(); len(t.kind) == BatchRows {
 		return t.Flush()
-	case len(t.waiting) == spreadRows:
-		t.spread()
 	}
 	return nil
 }
@@ -115,16 +112,17 @@ func (n *number) spread(c []byte, events []Event) []byte {
 
 // Flush puts what was written into the file.
 func (t *Writer) Flush() error {
-	if t.rows == 0 {
+	t.spread()
+	rows := len(t.kind)
+	if rows == 0 {
 		return nil
 	}
-	t.spread()
 	column := func(kind arrow.DataType, buffers ...[]byte) *array.Data {
 		all := []*memory.Buffer{nil}
 		for _, b := range buffers {
 			all = append(all, memory.NewBufferBytes(b))
 		}
-		return array.NewData(kind, t.rows, all, nil, 0, 0)
+		return array.NewData(kind, rows, all, nil, 0, 0)
 	}
 	index := array.NewUint8Data(column(arrow.PrimitiveTypes.Uint8, t.kind))
 	arrays := []arrow.Array{array.NewDictionaryArray(kindType, index, t.kinds)}
@@ -132,7 +130,7 @@ func (t *Writer) Flush() error {
 		arrays = append(arrays, array.MakeFromData(column(n.kind, t.columns[i])))
 	}
 	arrays = append(arrays, array.NewStringData(column(commType, t.ends, t.comms)))
-	batch := array.NewRecordBatch(t.schema, arrays, int64(t.rows))
+	batch := array.NewRecordBatch(t.schema, arrays, int64(rows))
 	defer batch.Release()
 	defer t.clear()
 	return t.out.Write(batch)
